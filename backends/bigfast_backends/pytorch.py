@@ -1,0 +1,125 @@
+"""PyTorch on the CPU: float32, and int8 by ``quantize_dynamic`` as in the paper (section 3.4)."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from typing import ClassVar
+
+from bigfast.backend import Availability, IntArray, Options, Session, Weights
+from bigfast.cpu import Machine
+from bigfast.errors import BackendMissing, InputError
+
+INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+
+
+def _installed() -> Availability:
+    if importlib.util.find_spec("torch") is None:
+        return Availability(usable=False, version=None, reason=f"torch is not installed: {INSTALL}")
+    return Availability(usable=True, version=importlib.metadata.version("torch"), reason="")
+
+
+class _Torch:
+    """What both precisions share."""
+
+    name: ClassVar[str]
+    precision: ClassVar[str]
+    bound: ClassVar[float]
+
+    def available(self) -> Availability:
+        return _installed()
+
+    def environment(self, threads: int) -> Mapping[str, str]:
+        return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+
+    def _options(self, machine: Machine, options: Options) -> Options:
+        allowed = self.variants(machine)
+        for name, value in options.items():
+            if all(variant.get(name) != value for variant in allowed):
+                known = sorted({f"{k}={v}" for variant in allowed for k, v in variant.items()})
+                raise InputError(
+                    f"Backend {self.name!r} has no option {name}={value}: {' or '.join(known) or 'it has no options'}"
+                )
+        state = self.available()
+        if not state.usable:
+            raise BackendMissing(state.reason)
+        return {**allowed[0], **options}
+
+    def variants(self, machine: Machine) -> tuple[Options, ...]:
+        raise NotImplementedError
+
+
+class TorchFp32(_Torch):
+    """The stock float32 model in inference mode."""
+
+    name = "torch-fp32"
+    precision = "fp32"
+    bound = 1e-3
+
+    def variants(self, machine: Machine) -> tuple[Options, ...]:
+        """One: it has no options."""
+        return ({},)
+
+    def kernels(self, machine: Machine) -> str:
+        """The widest float32 vectors that the CPU has."""
+        return "float32 on AVX-512" if machine.isa["avx512f"] else "float32 on AVX2" if machine.isa["avx2"] else "float32"
+
+    def prepare(
+        self,
+        weights: Weights,
+        *,
+        machine: Machine,
+        threads: int,
+        options: Options,
+        calibration: tuple[IntArray, IntArray] | None = None,
+    ) -> Session:
+        """See ``bigfast.backend.Backend``."""
+        self._options(machine, options)
+        from bigfast_backends.pytorch_session import float_session
+
+        return float_session(weights, threads=threads)
+
+
+class TorchInt8(_Torch):
+    """Linear layers by ``quantize_dynamic``, everything else in float32.
+
+    Its dynamic Linear always reduces the range of activations to 7 bits, so its answers
+    differ from ONNX Runtime's. Engine ``x86`` runs FBGEMM and oneDNN, ``onednn`` oneDNN alone,
+    ``qnnpack`` serves ARM.
+    """
+
+    name = "torch-int8"
+    precision = "int8"
+    bound = 0.35
+
+    def variants(self, machine: Machine) -> tuple[Options, ...]:
+        """Its engines on this kind of CPU."""
+        if machine.architecture in ("x86_64", "amd64"):
+            return ({"engine": "x86"}, {"engine": "onednn"})
+        return ({"engine": "qnnpack"},)
+
+    def kernels(self, machine: Machine) -> str:
+        """What FBGEMM and oneDNN are known to dispatch (see the table of instruction sets in the documentation)."""
+        isa = machine.isa
+        if machine.architecture not in ("x86_64", "amd64"):
+            return "int8 by QNNPACK, without dot-product instructions"
+        x86 = "AVX512-VNNI" if isa["avx512_vnni"] else "AVX-512" if isa["avx512bw"] else "AVX2" if isa["avx2"] else "none"
+        sets = ("amx_int8", "avx512_vnni", "avx_vnni_int8", "avx_vnni", "avx512bw", "avx2")
+        onednn = next((name.upper().replace("_", "-") for name in sets if isa[name]), "none")
+        return f"int8: FBGEMM on {x86} (engine x86), oneDNN on {onednn} (engine onednn)"
+
+    def prepare(
+        self,
+        weights: Weights,
+        *,
+        machine: Machine,
+        threads: int,
+        options: Options,
+        calibration: tuple[IntArray, IntArray] | None = None,
+    ) -> Session:
+        """See ``bigfast.backend.Backend``."""
+        chosen = self._options(machine, options)
+        from bigfast_backends.pytorch_session import int8_session
+
+        return int8_session(weights, threads=threads, engine=chosen["engine"])

@@ -1,0 +1,43 @@
+"""What runs a model: the protocols of a backend, the weights it is given, and how it is found."""
+
+from bigfast.backend.directory import StockModel, local_directory, read_stock
+from bigfast.backend.find import (
+    GROUP,
+    backend_names,
+    choose_variant,
+    find_backend,
+    parse_backend,
+    usable_backend,
+)
+from bigfast.backend.protocol import Availability, Backend, Options, Session, variant_name
+from bigfast.backend.weights import (
+    FloatArray,
+    IntArray,
+    Weights,
+    array_shapes,
+    disagreement,
+    reference_logits,
+)
+
+__all__ = [
+    "GROUP",
+    "Availability",
+    "Backend",
+    "FloatArray",
+    "IntArray",
+    "Options",
+    "Session",
+    "StockModel",
+    "Weights",
+    "array_shapes",
+    "backend_names",
+    "choose_variant",
+    "disagreement",
+    "find_backend",
+    "local_directory",
+    "parse_backend",
+    "read_stock",
+    "reference_logits",
+    "usable_backend",
+    "variant_name",
+]

@@ -1,0 +1,110 @@
+"""What a backend is: the two protocols that anybody may implement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from bigfast.backend.weights import FloatArray, IntArray, Weights
+from bigfast.cpu import Machine
+
+Options = Mapping[str, str]
+
+
+def variant_name(options: Options) -> str:
+    """One variant's options in one word: ``engine=onednn``; ``default`` where there are none."""
+    return ",".join(f"{name}={value}" for name, value in sorted(options.items())) or "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Availability:
+    """Whether a backend can be used here, and if not, what to do."""
+
+    usable: bool
+    version: str | None
+    reason: str
+
+
+class Session(Protocol):
+    """One model, ready to answer, on a fixed number of threads."""
+
+    def run(self, ids: IntArray, mask: IntArray, types: IntArray | None = None) -> FloatArray:
+        """Logits, shape (batch, labels), float32, for arrays of shape (batch, length), int64; types None means 0."""
+        ...
+
+    def evidence(self) -> Mapping[str, str]:
+        """Which kernels this session runs, as the runtime itself tells; never as the CPU's flags promise."""
+        ...
+
+    def save(self, directory: Path) -> tuple[str, ...]:
+        """Writes what is needed to deploy exactly this model into a directory, and returns the files' names.
+
+        Empty where the runtime needs nothing but the stock float32 directory. Never a pickle.
+        """
+        ...
+
+    def close(self) -> None:
+        """Frees what the session holds; the session is not used afterwards."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One runtime at one precision. Making one must not import the runtime."""
+
+    @property
+    def name(self) -> str:
+        """Its name as on the command line: ``torch-int8``."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """``fp32``, ``bf16`` or ``int8``."""
+        ...
+
+    @property
+    def bound(self) -> float:
+        """How far logits may lie from the float32 reference, as a share of its largest magnitude."""
+        ...
+
+    def available(self) -> Availability:
+        """Whether the runtime is installed and recent enough, found without importing it."""
+        ...
+
+    def variants(self, machine: Machine) -> tuple[Options, ...]:
+        """Its engines and recipes that exist on this machine, the default first."""
+        ...
+
+    def kernels(self, machine: Machine) -> str:
+        """Which matrix kernels it is expected to use on this machine, in a few words."""
+        ...
+
+    def environment(self, threads: int) -> Mapping[str, str]:
+        """Environment variables to set before the process starts, so that it obeys the thread count."""
+        ...
+
+    def prepare(
+        self,
+        weights: Weights,
+        *,
+        machine: Machine,
+        threads: int,
+        options: Options,
+        calibration: tuple[IntArray, IntArray] | None = None,
+    ) -> Session:
+        """A session for these weights, quantized where the precision says so.
+
+        Args:
+            weights: The model in float32.
+            machine: Where it will run; a recipe may depend on it.
+            threads: How many threads ``run`` may use.
+            options: One of ``variants``; what it leaves out has its default.
+            calibration: Real ids and masks, each (batch, length), for recipes with static activation scales.
+
+        Raises:
+            BackendError: the runtime refuses the model or an option, with the way out.
+            BackendMissing: the runtime is not installed.
+        """
+        ...

@@ -1,0 +1,24 @@
+"""What machine this is: instruction sets, cores we may really use, caches, identity, and how disturbed it is now."""
+
+from bigfast.cpu.detect import detect, read_cpuinfo
+from bigfast.cpu.flags import ISA, Int8Support, Recipe
+from bigfast.cpu.health import Health, HealthChange, change, missing, read_health
+from bigfast.cpu.machine import Machine
+from bigfast.cpu.words import describe, int8_verdict, isa_word
+
+__all__ = [
+    "ISA",
+    "Health",
+    "HealthChange",
+    "Int8Support",
+    "Machine",
+    "Recipe",
+    "change",
+    "describe",
+    "detect",
+    "int8_verdict",
+    "isa_word",
+    "missing",
+    "read_cpuinfo",
+    "read_health",
+]

@@ -1,0 +1,67 @@
+"""The words of the synthetic task, and how their meanings lie: one within another, apart, or free."""
+
+from __future__ import annotations
+
+NOUN_TREE: dict[str, tuple[str, ...]] = {
+    "animal": ("dog", "cat", "bird", "fish"),
+    "dog": ("poodle", "terrier", "beagle"),
+    "cat": ("tabby", "siamese", "persian"),
+    "bird": ("robin", "heron", "sparrow"),
+    "fish": ("trout", "salmon", "carp"),
+    "person": ("child", "grownup"),
+    "child": ("boy", "girl"),
+    "grownup": ("man", "woman"),
+}
+VERB_TREE: dict[str, tuple[str, ...]] = {
+    "moving": ("running", "walking", "swimming"),
+    "running": ("sprinting", "jogging"),
+    "walking": ("strolling", "marching"),
+    "swimming": ("diving", "paddling"),
+    "resting": ("sitting", "sleeping"),
+    "sitting": ("kneeling", "squatting"),
+    "sleeping": ("napping", "dozing"),
+}
+ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"), ("happy", "sad"), ("young", "old"))
+ADVERBS = ("outside", "alone", "quietly", "today")
+NAMES = ("ann", "bob", "carl", "dora", "eve", "fred", "gina", "hugo")
+SCALES = (("older", "younger"), ("taller", "shorter"))  # the second says the same with its names exchanged
+
+
+def _above(tree: dict[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
+    parents = {child: parent for parent, children in tree.items() for child in children}
+    words = {*tree, *parents}
+    above: dict[str, frozenset[str]] = {}
+    for word in words:
+        chain, at = [], word
+        while at in parents:
+            at = parents[at]
+            chain.append(at)
+        above[word] = frozenset(chain)
+    return above
+
+
+NOUNS_ABOVE = _above(NOUN_TREE)
+VERBS_ABOVE = _above(VERB_TREE)
+NOUNS = tuple(sorted(NOUNS_ABOVE))
+VERBS = tuple(sorted(VERBS_ABOVE))
+ADJECTIVES = tuple(word for pair in ADJECTIVE_PAIRS for word in pair)
+ABOVE = {word: tuple(sorted(words)) for word, words in (NOUNS_ABOVE | VERBS_ABOVE).items()}
+BELOW = {**NOUN_TREE, **VERB_TREE}
+
+WITHIN, AROUND, APART = "within", "around", "apart"
+
+
+def _relations() -> dict[tuple[str, str], str]:
+    inside = {(word, above) for word, words in ABOVE.items() for above in words}
+    kinds = {(a, b) for a in NOUNS for b in NOUNS if a != b and (a, b) not in inside and (b, a) not in inside}
+    opposites = {*ADJECTIVE_PAIRS, *((b, a) for a, b in ADJECTIVE_PAIRS)}
+    return {
+        **dict.fromkeys(inside, WITHIN),
+        **dict.fromkeys(((b, a) for a, b in inside), AROUND),
+        **dict.fromkeys(kinds | opposites, APART),
+    }
+
+
+# How the first word's meaning lies to the second's; words that are not here are free of each other.
+# Nouns that are not one within the other are apart, and so are opposite adjectives; verbs never are.
+RELATIONS = _relations()

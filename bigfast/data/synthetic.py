@@ -1,0 +1,277 @@
+"""The embedded task: does the first sentence entail the second, contradict it, or neither?
+
+Sentences are drawn from a small grammar and labelled by ``semantics.judge``. Rules of different depth
+are mixed, so that accuracy grows with the model: one word within another, a quantifier that turns the
+direction round, a rule applied to an individual, orders that follow through two or three steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from bigfast.data.dataset import Rows, TaskData
+from bigfast.data.lexicon import (
+    ABOVE,
+    ADJECTIVES,
+    ADVERBS,
+    BELOW,
+    NAMES,
+    NOUNS,
+    SCALES,
+    VERBS,
+)
+from bigfast.data.semantics import EVERY, NAMED, NO, NOT_EVERY, SOME, Claim, Order, judge
+from bigfast.errors import DataError, InputError
+
+LABELS = ("entailment", "neutral", "contradiction")
+
+TRIES = 60  # premises for one hypothesis and label, before another hypothesis is drawn
+DISTRACTED = 0.3  # share of premises that get a fact beside the point
+QUANTIFIERS = (EVERY, SOME, NO, NOT_EVERY)
+
+Fact = Claim | Order
+
+
+class Dice:
+    """Cheap draws from a generator: it is asked for many numbers at a time."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._drawn: list[float] = []
+
+    def share(self) -> float:
+        """A number from [0, 1)."""
+        if not self._drawn:
+            self._drawn = self._rng.random(1 << 14).tolist()
+        return self._drawn.pop()
+
+    def below(self, count: int) -> int:
+        """A whole number from [0, count)."""
+        return int(self.share() * count)
+
+    def pick(self, words: Sequence[str]) -> str:
+        """One of them."""
+        return words[self.below(len(words))]
+
+    def shuffled(self, facts: Sequence[Fact]) -> tuple[Fact, ...]:
+        """All of them, in random order."""
+        return tuple(fact for _, fact in sorted(((self.share(), fact) for fact in facts), key=lambda pair: pair[0]))
+
+
+# Phrases: a tuple of words, of which all hold.
+
+
+def _noun_phrase(dice: Dice, noun: str, odds: float) -> tuple[str, ...]:
+    return (dice.pick(ADJECTIVES), noun) if dice.share() < odds else (noun,)
+
+
+def _verb_phrase(dice: Dice, verb: str, odds: float) -> tuple[str, ...]:
+    return (verb, dice.pick(ADVERBS)) if dice.share() < odds else (verb,)
+
+
+def _near(dice: Dice, word: str) -> str:
+    """The word itself, one above or below it, or any other."""
+    share = dice.share()
+    if share < 0.35:
+        return word
+    if share < 0.6 and ABOVE[word]:
+        return dice.pick(ABOVE[word])
+    if share < 0.85 and word in BELOW:
+        child = dice.pick(BELOW[word])
+        return dice.pick(BELOW[child]) if child in BELOW and dice.share() < 0.4 else child
+    return dice.pick(NOUNS if word in NOUNS else VERBS)
+
+
+def _like_noun(dice: Dice, phrase: tuple[str, ...]) -> tuple[str, ...]:
+    *adjectives, noun = phrase
+    share = dice.share()
+    if adjectives and share < 0.6:
+        return (adjectives[0], _near(dice, noun))
+    return _noun_phrase(dice, _near(dice, noun), 0.3)
+
+
+def _like_verb(dice: Dice, phrase: tuple[str, ...]) -> tuple[str, ...]:
+    verb, *adverbs = phrase
+    if adverbs and dice.share() < 0.6:
+        return (_near(dice, verb), adverbs[0])
+    return _verb_phrase(dice, _near(dice, verb), 0.3)
+
+
+# One family of hypotheses each, with the premises that may decide it.
+
+
+def _quantified(dice: Dice, noun: tuple[str, ...], verb: tuple[str, ...]) -> Claim:
+    quantifier = dice.pick(QUANTIFIERS)
+    return Claim(quantifier, noun, verb, quantifier == SOME and dice.share() < 0.4)
+
+
+def _sets(dice: Dice) -> Claim:
+    return _quantified(dice, _noun_phrase(dice, dice.pick(NOUNS), 0.25), _verb_phrase(dice, dice.pick(VERBS), 0.25))
+
+
+def _sets_premise(dice: Dice, goal: Claim) -> list[Fact]:
+    return [_quantified(dice, _like_noun(dice, goal.subject), _like_verb(dice, goal.predicate))]
+
+
+def _being(dice: Dice) -> Claim:
+    return Claim(NAMED, (dice.pick(NAMES),), _noun_phrase(dice, dice.pick(NOUNS), 0.3), dice.share() < 0.5)
+
+
+def _being_premise(dice: Dice, goal: Claim) -> list[Fact]:
+    return [Claim(NAMED, goal.subject, _like_noun(dice, goal.predicate), dice.share() < 0.4)]
+
+
+def _doing(dice: Dice) -> Claim:
+    return Claim(NAMED, (dice.pick(NAMES),), _verb_phrase(dice, dice.pick(VERBS), 0.25), dice.share() < 0.5)
+
+
+def _doing_premise(dice: Dice, goal: Claim) -> list[Fact]:
+    kind = _noun_phrase(dice, dice.pick(NOUNS), 0.3)
+    rule = _quantified(dice, _like_noun(dice, kind), _like_verb(dice, goal.predicate))
+    return [Claim(NAMED, goal.subject, kind), rule]
+
+
+def _order(dice: Dice) -> Order:
+    above = dice.pick(NAMES)
+    below = dice.pick([name for name in NAMES if name != above])
+    return Order(dice.pick([scale for scale, _ in SCALES]), above, below, dice.share() < 0.3)
+
+
+def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
+    # A chain through 0 to 2 others that may turn round, break off or change its scale.
+    others = [name for name in NAMES if name not in (goal.above, goal.below)]
+    between = [others.pop(dice.below(len(others))) for _ in range(dice.below(3))]
+    chain = [goal.above, *between, goal.below]
+    back = dice.share() < 0.5
+    if dice.share() < 0.35:
+        chain[dice.below(len(chain))] = others.pop(dice.below(len(others)))
+    facts: list[Fact] = []
+    for first, second in pairwise(chain):
+        above, below = (second, first) if back != (dice.share() < 0.1) else (first, second)
+        facts.append(Order(goal.scale, above, below))
+    return facts
+
+
+FAMILIES = (
+    (0.3, _sets, _sets_premise),
+    (0.2, _being, _being_premise),
+    (0.25, _doing, _doing_premise),
+    (0.25, _order, _order_premise),
+)
+
+
+# Surface.
+
+
+def _say(dice: Dice, fact: Fact) -> str:
+    if isinstance(fact, Order):
+        words = next(pair for pair in SCALES if pair[0] == fact.scale)
+        denied = "not " if fact.negated else ""
+        if dice.share() < 0.5:
+            return f"{fact.above} is {denied}{words[0]} than {fact.below}"
+        return f"{fact.below} is {denied}{words[1]} than {fact.above}"
+    predicate = " ".join(fact.predicate)
+    if fact.quantifier == NAMED and fact.predicate[-1] in NOUNS:
+        predicate = f"a {predicate}"
+    subject = " ".join(fact.subject if fact.quantifier == NAMED else (fact.quantifier, *fact.subject))
+    return f"{subject} is {'not ' if fact.negated else ''}{predicate}"
+
+
+def _family(dice: Dice) -> int:
+    share = dice.share()
+    for index, (weight, _, _) in enumerate(FAMILIES):
+        share -= weight
+        if share < 0:
+            return index
+    return 0
+
+
+def _pair(dice: Dice, label: int) -> tuple[str, str]:
+    """A premise and a hypothesis for which the label holds.
+
+    The hypothesis is drawn first and without regard to the label, so that alone it gives little away.
+    """
+    while True:
+        _, draw, draw_premise = FAMILIES[_family(dice)]
+        goal = draw(dice)
+        for _ in range(TRIES):
+            facts = draw_premise(dice, goal)
+            if judge(facts, goal) != label:
+                continue
+            if len(facts) < 3 and dice.share() < DISTRACTED:
+                facts.append(FAMILIES[_family(dice)][1](dice))
+                if judge(facts, goal) != label:
+                    continue
+            return " and ".join([_say(dice, fact) for fact in dice.shuffled(facts)]), _say(dice, goal)
+
+
+def _rows(dice: Dice, count: int, seen: set[tuple[str, str]], classes: Sequence[int]) -> Rows:
+    pairs: list[tuple[str, str]] = []
+    labels: list[int] = []
+    while len(pairs) < count:
+        label = len(pairs) % len(LABELS)
+        pair = _pair(dice, label)
+        if pair not in seen:
+            seen.add(pair)
+            pairs.append(pair)
+            labels.append(classes[label])
+    first, second = zip(*pairs, strict=True)
+    return Rows(first, second, np.array(labels, dtype=np.int64))
+
+
+def synthetic_task(
+    seed: int,
+    *,
+    train: int = 20_000,
+    validation: int = 2_000,
+    dev: int = 4_000,
+    label_order: tuple[str, ...] | None = None,
+) -> TaskData:
+    """Generates the task; the same arguments give the same rows on every machine.
+
+    Classes are balanced and no pair of sentences occurs twice, in any split.
+
+    Args:
+        seed: At least 0.
+        train: Rows to train on.
+        validation: Rows that a search may look at.
+        dev: Rows for the final figures; they are generated when they are read.
+        label_order: The teacher's label words, in class order.
+
+    Raises:
+        DataError: ``label_order`` lacks one of the three labels.
+        InputError: the seed is negative, or a split has no rows.
+    """
+    if seed < 0 or min(train, validation, dev) < 1:
+        raise InputError(
+            f"The synthetic task needs a seed of at least 0 and splits of at least 1 row, not "
+            f"seed={seed}, train={train}, validation={validation}, dev={dev}"
+        )
+    words = label_order or LABELS
+    folded = [word.casefold() for word in words]
+    missing = [label for label in LABELS if label not in folded]
+    if missing:
+        raise DataError(
+            f"The teacher does not know the label {missing[0]!r} of the synthetic task, but {', '.join(words)}"
+        )
+    classes = tuple(folded.index(label) for label in LABELS)
+    dice = Dice(np.random.default_rng([seed, 0]))
+    seen: set[tuple[str, str]] = set()
+    train_rows = _rows(dice, train, seen, classes)
+    validation_rows = _rows(dice, validation, seen, classes)
+    return TaskData(
+        name=f"synthetic:{seed}",
+        labels=tuple(words),
+        train=train_rows,
+        validation=validation_rows,
+        dev_source=partial(_read_dev, seed, dev, train_rows, validation_rows, classes),
+    )
+
+
+def _read_dev(seed: int, count: int, train: Rows, validation: Rows, classes: tuple[int, ...]) -> Rows:
+    seen = {pair for rows in (train, validation) for pair in zip(rows.first, rows.second or (), strict=True)}
+    return _rows(Dice(np.random.default_rng([seed, 1])), count, seen, classes)

@@ -1,0 +1,135 @@
+"""From blocks of calls to one latency, its interval and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bigfast.measure.protocol import Block, Protocol
+
+# Calls and blocks from which a percentile may be named: an upper percentile is only meaningful
+# where the sample bounds it with 99 % confidence (binomial; MLPerf's constant for p99).
+P90_CALLS, P90_BLOCKS = 64, 8
+P99_CALLS = 662
+
+RESAMPLES = 400
+INTERVAL = (0.025, 0.975)
+UNSTABLE_WIDTH = 0.1  # of the interval, as a share of the estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """What the accepted blocks of one subject say, in seconds.
+
+    Attributes:
+        estimate_s: The fastest accepted call, the statistic that repeats best on a shared machine.
+        low_s: Lower end of its 95 % interval, by bootstrap over blocks.
+        high_s: Upper end.
+        p50_s: Median of all accepted calls.
+        p50_low_s: Lower end of its 95 % interval, by bootstrap over blocks.
+        p50_high_s: Upper end.
+        p90_s: None where there are too few calls or blocks.
+        p99_s: None where there are too few calls.
+        calls: Accepted calls.
+        blocks: Accepted blocks.
+        rejected: Rejected blocks.
+        unstable: Why the figures should not be trusted; empty where they may be.
+    """
+
+    estimate_s: float
+    low_s: float
+    high_s: float
+    p50_s: float
+    p50_low_s: float
+    p50_high_s: float
+    p90_s: float | None
+    p99_s: float | None
+    calls: int
+    blocks: int
+    rejected: int
+    unstable: str
+
+    @property
+    def verdict(self) -> str:
+        """``ok`` or ``unstable``."""
+        return "unstable" if self.unstable else "ok"
+
+
+def rejected_blocks(blocks: Sequence[Block], protocol: Protocol) -> list[str | None]:
+    """Why each block is rejected, in the order given; None for those that are accepted.
+
+    A block is rejected for steal, for throttling, and where the anchor blocks nearest in time are far
+    above the anchor's own median.
+    """
+    anchors = sorted((b.started_s, float(np.median(b.samples_s))) for b in blocks if b.is_anchor)
+    times = np.array([started for started, _ in anchors])
+    medians = np.array([median for _, median in anchors])
+    usual = float(np.median(medians)) if anchors else 0.0
+    reasons: list[str | None] = []
+    for block in blocks:
+        drift = float(np.interp(block.started_s, times, medians)) / usual - 1 if anchors else 0.0
+        if block.steal is not None and block.steal > protocol.steal_at_most:
+            reasons.append(f"steal {block.steal:.1%}")
+        elif block.throttled:
+            reasons.append(f"throttled {block.throttled} times")
+        elif not block.is_anchor and drift > protocol.drift_at_most:
+            reasons.append(f"anchor {drift:.0%} above its median")
+        else:
+            reasons.append(None)
+    return reasons
+
+
+def summarise(accepted: Sequence[Sequence[float]], *, rejected: int, seed: int = 0) -> Timing:
+    """The timing of one subject.
+
+    Args:
+        accepted: Latencies of each accepted block, in seconds; at least one block.
+        rejected: How many blocks were rejected.
+        seed: Of the bootstrap.
+    """
+    calls = np.concatenate([np.asarray(block, dtype=np.float64) for block in accepted])
+    minima = np.array([min(block) for block in accepted])
+    picks = np.random.default_rng(seed).integers(0, len(accepted), (RESAMPLES, len(accepted)))
+    low_s, high_s = np.quantile(minima[picks].min(axis=1), INTERVAL)
+    medians = [float(np.median(np.concatenate([np.asarray(accepted[i]) for i in pick]))) for pick in picks]
+    p50_low_s, p50_high_s = np.quantile(medians, INTERVAL)
+    estimate_s = float(calls.min())
+    enough_for_p90 = len(calls) >= P90_CALLS and len(accepted) >= P90_BLOCKS
+    unstable = ""
+    if rejected > len(accepted):
+        unstable = f"{rejected} of {rejected + len(accepted)} blocks were disturbed"
+    elif (high_s - low_s) / estimate_s > UNSTABLE_WIDTH:
+        unstable = f"its interval is {(high_s - low_s) / estimate_s:.0%} wide"
+    return Timing(
+        estimate_s=estimate_s,
+        low_s=float(low_s),
+        high_s=float(high_s),
+        p50_s=float(np.median(calls)),
+        p50_low_s=float(p50_low_s),
+        p50_high_s=float(p50_high_s),
+        p90_s=float(np.quantile(calls, 0.9)) if enough_for_p90 else None,
+        p99_s=float(np.quantile(calls, 0.99)) if len(calls) >= P99_CALLS else None,
+        calls=len(calls),
+        blocks=len(accepted),
+        rejected=rejected,
+        unstable=unstable,
+    )
+
+
+def timings(blocks: Sequence[Block], protocol: Protocol) -> dict[int, Timing]:
+    """The timing of every subject that was timed, by its place; the anchor's own blocks count for the drift only.
+
+    Where all of a subject's blocks were disturbed, they are used nevertheless, and the verdict says so.
+    """
+    reasons = rejected_blocks(blocks, protocol)
+    good: dict[int, list[tuple[float, ...]]] = {}
+    bad: dict[int, list[tuple[float, ...]]] = {}
+    for block, reason in zip(blocks, reasons, strict=True):
+        if not block.is_anchor:
+            (good if reason is None else bad).setdefault(block.subject, []).append(block.samples_s)
+    return {
+        place: summarise(good.get(place) or bad[place], rejected=len(bad.get(place, [])), seed=protocol.seed)
+        for place in sorted(good.keys() | bad.keys())
+    }

@@ -1,0 +1,22 @@
+"""The table: what to measure, the profile as a value, its directory, and the predictors that follow."""
+
+from bigfast.profile.collect import Plan, assemble, collect
+from bigfast.profile.fitting import fit_predictors
+from bigfast.profile.format import load_profile, save_profile
+from bigfast.profile.plan import middle, spread
+from bigfast.profile.value import Fitted, Measurement, Profile, Ratio
+
+__all__ = [
+    "Fitted",
+    "Measurement",
+    "Plan",
+    "Profile",
+    "Ratio",
+    "assemble",
+    "collect",
+    "fit_predictors",
+    "load_profile",
+    "middle",
+    "save_profile",
+    "spread",
+]

@@ -1,0 +1,46 @@
+"""Fitting the predictors of a profile, and judging each on rows that it has never seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from bigfast.errors import ProfileError
+from bigfast.predict import evaluate, fit
+from bigfast.profile.value import Fitted, Profile
+
+UNSEEN_SHARE = 0.25
+LEAST_ROWS = 12
+
+
+def fit_predictors(profile: Profile, *, kind: str = "auto") -> Iterator[tuple[str, Profile]]:
+    """Fits one predictor for each key, and yields the key and the profile with all fitted so far.
+
+    A quarter of the rows is set aside by the profile's seed; neither the fit nor the choice
+    among kinds sees them. The two ends of the space are always fitted on, so that nothing asked
+    for lies outside.
+
+    Raises:
+        ProfileError: a key has too few successful measurements.
+    """
+    for number, key in enumerate(profile.keys):
+        rows = profile.of(key)
+        if len(rows) < LEAST_ROWS:
+            raise ProfileError(
+                f"Only {len(rows)} architectures were measured with success on {key}, and a predictor needs "
+                f"{LEAST_ROWS}: look at the reasons in measurements.parquet, or leave this backend out"
+            )
+        rng = np.random.default_rng([profile.seed, number])
+        ends = {profile.space.space.smallest, profile.space.space.largest}
+        inner = [i for i, m in enumerate(rows) if m.arch not in ends]
+        unseen = set(rng.permutation(inner)[: round(UNSEEN_SHARE * len(rows))].tolist())
+        features = profile.features([m.arch for m in rows])
+        seconds = np.array([m.timing.estimate_s for m in rows if m.timing is not None])
+        seen = np.array([i not in unseen for i in range(len(rows))])
+        predictor = fit(features[seen], seconds[seen], kind=kind, terms="bert", rng=rng)
+        score = evaluate(predictor.predict(features[~seen]).seconds, seconds[~seen])
+        fitted = Fitted(predictor=predictor, unseen=score, fitting_rows=int(seen.sum()))
+        profile = replace(profile, fitted={**profile.fitted, key: fitted})
+        yield key, profile
