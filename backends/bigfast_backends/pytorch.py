@@ -63,7 +63,8 @@ class TorchFp32(_Torch):
 
     def kernels(self, machine: Machine) -> str:
         """The widest float32 vectors that the CPU has."""
-        return "float32 on AVX-512" if machine.isa["avx512f"] else "float32 on AVX2" if machine.isa["avx2"] else "float32"
+        widest = "AVX-512" if machine.isa["avx512f"] else "AVX2" if machine.isa["avx2"] else None
+        return f"float32 on {widest}" if widest else "float32"
 
     def prepare(
         self,
@@ -104,7 +105,8 @@ class TorchInt8(_Torch):
         isa = machine.isa
         if machine.architecture not in ("x86_64", "amd64"):
             return "int8 by QNNPACK, without dot-product instructions"
-        x86 = "AVX512-VNNI" if isa["avx512_vnni"] else "AVX-512" if isa["avx512bw"] else "AVX2" if isa["avx2"] else "none"
+        fbgemm = ("avx512_vnni", "avx512bw", "avx2")
+        x86 = next((name.upper().replace("_", "-") for name in fbgemm if isa[name]), "none")
         sets = ("amx_int8", "avx512_vnni", "avx_vnni_int8", "avx_vnni", "avx512bw", "avx2")
         onednn = next((name.upper().replace("_", "-") for name in sets if isa[name]), "none")
         return f"int8: FBGEMM on {x86} (engine x86), oneDNN on {onednn} (engine onednn)"

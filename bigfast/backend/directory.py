@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
+from safetensors import SafetensorError, deserialize
 
-from bigfast.backend.weights import LAYER_NORM_EPS, Weights, array_shapes
+from bigfast.backend.weights import LAYER_NORM_EPS, FloatArray, Weights, array_shapes
 from bigfast.errors import ModelError
 from bigfast.space import BertShape
 from bigfast.store import read_json
@@ -81,10 +80,26 @@ def _shape(config: Mapping[str, Any], path: Path, labels: int) -> BertShape:
 
 
 def _labels(config: Mapping[str, Any], path: Path) -> tuple[str, ...]:
-    named = config.get("id2label")
+    named = config.get("id2label", {str(i): f"LABEL_{i}" for i in range(2)})  # transformers leaves out its default
     if not isinstance(named, dict) or sorted(named) != sorted(str(i) for i in range(len(named))) or len(named) < 2:
         raise ModelError(f"{path} names no classes (id2label): a classifier fine-tuned on the task is needed")
     return tuple(str(named[str(i)]) for i in range(len(named)))
+
+
+def _tensors(file: Path) -> dict[str, FloatArray]:
+    """Every floating-point array of a safetensors file as float32; bfloat16 too, which NumPy does not know."""
+    kinds = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
+    tensors = {}
+    for name, entry in deserialize(file.read_bytes()):
+        kind, data = entry["dtype"], entry["data"]
+        if kind == "BF16":  # the upper half of a float32
+            array = (np.frombuffer(data, dtype="<u2").astype("<u4") << 16).view(np.float32)
+        elif kind in kinds:
+            array = np.frombuffer(data, dtype=kinds[kind]).astype(np.float32)
+        else:
+            continue
+        tensors[name] = array.reshape(entry["shape"])
+    return tensors
 
 
 def read_stock(directory: Path) -> StockModel:
@@ -105,13 +120,13 @@ def read_stock(directory: Path) -> StockModel:
         pickled = next((name for name in PICKLES if (directory / name).exists()), None)
         if pickled is not None:
             raise ModelError(
-                f"{directory} has its weights only as the pickle {pickled}, which is never loaded: convert it once with "
-                "AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(NEW_DIR), "
+                f"{directory} has its weights only as the pickle {pickled}, which is never loaded: convert it once "
+                "with AutoModelForSequenceClassification.from_pretrained(DIR).save_pretrained(NEW_DIR), "
                 "if you trust where it came from"
             )
         raise ModelError(f"{directory} has no {SAFETENSORS}: save the model with save_pretrained")
     try:
-        tensors = load_file(file)
+        tensors = _tensors(file)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{file} is not a readable safetensors file: {error}") from error
     arrays = {}
@@ -120,7 +135,7 @@ def read_stock(directory: Path) -> StockModel:
             raise ModelError(f"{file} lacks {name!r}: a BertForSequenceClassification is needed")
         if tensors[name].shape != size:
             raise ModelError(f"{file} has {name!r} of shape {tensors[name].shape}, but {path} makes it {size}")
-        arrays[name] = np.asarray(tensors[name], dtype=np.float32)
+        arrays[name] = tensors[name]
         if not np.isfinite(arrays[name]).all():
             raise ModelError(f"{file} has NaN or infinity in {name!r}: the model is damaged")
     return StockModel(Weights(shape, arrays), labels, directory)

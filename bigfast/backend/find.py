@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 
-from bigfast.backend.protocol import Backend, Options, variant_name
+from bigfast.backend.protocol import DEFAULT_VARIANT, Backend, Options, variant_name
 from bigfast.cpu import Machine
 from bigfast.errors import BackendError, BackendMissing, InputError, UnknownName
 
@@ -69,13 +69,15 @@ def choose_variant(backend: Backend, options: Options, machine: Machine) -> Opti
 
 
 def parse_backend(text: str) -> tuple[str, Mapping[str, str]]:
-    """Splits ``torch-int8:engine=onednn`` into the name and its options.
+    """Splits ``torch-int8:engine=onednn``, as a profile's keys are written too, into the name and its options.
 
     Raises:
         InputError: what follows the colon is not of the form name=value.
     """
     name, _, rest = text.partition(":")
     options = {}
+    if rest == DEFAULT_VARIANT:
+        rest = ""
     for pair in filter(None, rest.split(",")):
         key, equals, value = pair.partition("=")
         if not equals:

@@ -12,10 +12,12 @@ from bigfast.cpu import Machine
 
 Options = Mapping[str, str]
 
+DEFAULT_VARIANT = "default"
+
 
 def variant_name(options: Options) -> str:
     """One variant's options in one word: ``engine=onednn``; ``default`` where there are none."""
-    return ",".join(f"{name}={value}" for name, value in sorted(options.items())) or "default"
+    return ",".join(f"{name}={value}" for name, value in sorted(options.items())) or DEFAULT_VARIANT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def shape_of(config: BertConfig) -> BertShape:
         vocab=config.vocab_size,
         positions=config.max_position_embeddings,
         types=config.type_vocab_size,
-        labels=config.num_labels,
+        labels=len(config.id2label or {}),
     )
 
 
@@ -51,11 +51,13 @@ def stock_model(weights: Weights, labels: Sequence[str] | None = None) -> BertFo
     with torch.device("meta"):
         model = BertForSequenceClassification(config)
     length = weights.shape.positions
-    model.bert.embeddings.position_ids = torch.arange(length).expand(1, -1)
-    model.bert.embeddings.token_type_ids = torch.zeros((1, length), dtype=torch.long)
+    buffers = model.bert.embeddings._buffers  # made on no device, as the weights were
+    buffers["position_ids"] = torch.arange(length).expand(1, -1)
+    buffers["token_type_ids"] = torch.zeros((1, length), dtype=torch.long)
     tensors = {name: torch.from_numpy(array) for name, array in weights.arrays.items()}
     model.load_state_dict(tensors, assign=True, strict=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def weights_of(model: BertForSequenceClassification) -> Weights:

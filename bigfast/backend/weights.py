@@ -110,9 +110,7 @@ def _softmax(values: FloatArray) -> FloatArray:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def reference_logits(
-    weights: Weights, ids: IntArray, mask: IntArray, types: IntArray | None = None
-) -> FloatArray:
+def reference_logits(weights: Weights, ids: IntArray, mask: IntArray, types: IntArray | None = None) -> FloatArray:
     """What the model answers, in plain float32 NumPy: the yardstick for every backend.
 
     Args:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 NOUN_TREE: dict[str, tuple[str, ...]] = {
-    "animal": ("dog", "cat", "bird", "fish"),
-    "dog": ("poodle", "terrier", "beagle"),
-    "cat": ("tabby", "siamese", "persian"),
-    "bird": ("robin", "heron", "sparrow"),
-    "fish": ("trout", "salmon", "carp"),
-    "person": ("child", "grownup"),
-    "child": ("boy", "girl"),
-    "grownup": ("man", "woman"),
+    "animal": ("dog", "bird"),
+    "dog": ("poodle", "beagle"),
+    "bird": ("robin", "heron"),
 }
 VERB_TREE: dict[str, tuple[str, ...]] = {
-    "moving": ("running", "walking", "swimming"),
-    "running": ("sprinting", "jogging"),
-    "walking": ("strolling", "marching"),
-    "swimming": ("diving", "paddling"),
+    "moving": ("running", "walking"),
     "resting": ("sitting", "sleeping"),
-    "sitting": ("kneeling", "squatting"),
-    "sleeping": ("napping", "dozing"),
 }
-ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"), ("happy", "sad"), ("young", "old"))
-ADVERBS = ("outside", "alone", "quietly", "today")
-NAMES = ("ann", "bob", "carl", "dora", "eve", "fred", "gina", "hugo")
-SCALES = (("older", "younger"), ("taller", "shorter"))  # the second says the same with its names exchanged
+ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"),)
+ADVERBS = ("outside",)
+NAMES = ("ann", "bob", "carl", "dora", "eve", "fred")
+SCALES = (("older", "younger"),)  # the second says the same with its names exchanged
 
 
 def _above(tree: dict[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:

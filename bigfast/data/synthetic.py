@@ -30,7 +30,7 @@ from bigfast.errors import DataError, InputError
 LABELS = ("entailment", "neutral", "contradiction")
 
 TRIES = 60  # premises for one hypothesis and label, before another hypothesis is drawn
-DISTRACTED = 0.3  # share of premises that get a fact beside the point
+DISTRACTED = 0.15  # share of premises that get a fact beside the point
 QUANTIFIERS = (EVERY, SOME, NO, NOT_EVERY)
 
 Fact = Claim | Order
@@ -91,14 +91,14 @@ def _like_noun(dice: Dice, phrase: tuple[str, ...]) -> tuple[str, ...]:
     share = dice.share()
     if adjectives and share < 0.6:
         return (adjectives[0], _near(dice, noun))
-    return _noun_phrase(dice, _near(dice, noun), 0.3)
+    return _noun_phrase(dice, _near(dice, noun), 0.15)
 
 
 def _like_verb(dice: Dice, phrase: tuple[str, ...]) -> tuple[str, ...]:
     verb, *adverbs = phrase
     if adverbs and dice.share() < 0.6:
         return (_near(dice, verb), adverbs[0])
-    return _verb_phrase(dice, _near(dice, verb), 0.3)
+    return _verb_phrase(dice, _near(dice, verb), 0.15)
 
 
 # One family of hypotheses each, with the premises that may decide it.
@@ -110,7 +110,7 @@ def _quantified(dice: Dice, noun: tuple[str, ...], verb: tuple[str, ...]) -> Cla
 
 
 def _sets(dice: Dice) -> Claim:
-    return _quantified(dice, _noun_phrase(dice, dice.pick(NOUNS), 0.25), _verb_phrase(dice, dice.pick(VERBS), 0.25))
+    return _quantified(dice, _noun_phrase(dice, dice.pick(NOUNS), 0.15), _verb_phrase(dice, dice.pick(VERBS), 0.15))
 
 
 def _sets_premise(dice: Dice, goal: Claim) -> list[Fact]:
@@ -118,19 +118,19 @@ def _sets_premise(dice: Dice, goal: Claim) -> list[Fact]:
 
 
 def _being(dice: Dice) -> Claim:
-    return Claim(NAMED, (dice.pick(NAMES),), _noun_phrase(dice, dice.pick(NOUNS), 0.3), dice.share() < 0.5)
+    return Claim(NAMED, (dice.pick(NAMES),), _noun_phrase(dice, dice.pick(NOUNS), 0.15), dice.share() < 0.3)
 
 
 def _being_premise(dice: Dice, goal: Claim) -> list[Fact]:
-    return [Claim(NAMED, goal.subject, _like_noun(dice, goal.predicate), dice.share() < 0.4)]
+    return [Claim(NAMED, goal.subject, _like_noun(dice, goal.predicate), dice.share() < 0.25)]
 
 
 def _doing(dice: Dice) -> Claim:
-    return Claim(NAMED, (dice.pick(NAMES),), _verb_phrase(dice, dice.pick(VERBS), 0.25), dice.share() < 0.5)
+    return Claim(NAMED, (dice.pick(NAMES),), _verb_phrase(dice, dice.pick(VERBS), 0.15), dice.share() < 0.4)
 
 
 def _doing_premise(dice: Dice, goal: Claim) -> list[Fact]:
-    kind = _noun_phrase(dice, dice.pick(NOUNS), 0.3)
+    kind = _noun_phrase(dice, dice.pick(NOUNS), 0.15)
     rule = _quantified(dice, _like_noun(dice, kind), _like_verb(dice, goal.predicate))
     return [Claim(NAMED, goal.subject, kind), rule]
 
@@ -138,13 +138,13 @@ def _doing_premise(dice: Dice, goal: Claim) -> list[Fact]:
 def _order(dice: Dice) -> Order:
     above = dice.pick(NAMES)
     below = dice.pick([name for name in NAMES if name != above])
-    return Order(dice.pick([scale for scale, _ in SCALES]), above, below, dice.share() < 0.3)
+    return Order(dice.pick([scale for scale, _ in SCALES]), above, below, dice.share() < 0.15)
 
 
 def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
     # A chain through 0 to 2 others that may turn round, break off or change its scale.
     others = [name for name in NAMES if name not in (goal.above, goal.below)]
-    between = [others.pop(dice.below(len(others))) for _ in range(dice.below(3))]
+    between = [others.pop(dice.below(len(others))) for _ in range(dice.below(2))]
     chain = [goal.above, *between, goal.below]
     back = dice.share() < 0.5
     if dice.share() < 0.35:
@@ -158,9 +158,9 @@ def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
 
 FAMILIES = (
     (0.3, _sets, _sets_premise),
-    (0.2, _being, _being_premise),
+    (0.25, _being, _being_premise),
     (0.25, _doing, _doing_premise),
-    (0.25, _order, _order_premise),
+    (0.2, _order, _order_premise),
 )
 
 
@@ -171,7 +171,7 @@ def _say(dice: Dice, fact: Fact) -> str:
     if isinstance(fact, Order):
         words = next(pair for pair in SCALES if pair[0] == fact.scale)
         denied = "not " if fact.negated else ""
-        if dice.share() < 0.5:
+        if dice.share() < 0.8:
             return f"{fact.above} is {denied}{words[0]} than {fact.below}"
         return f"{fact.below} is {denied}{words[1]} than {fact.above}"
     predicate = " ".join(fact.predicate)

@@ -58,9 +58,13 @@ class Protocol:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Protocol:
         """The inverse of ``to_json``; fields of later versions are ignored."""
-        known = {field.name: type(field.default) for field in fields(cls)}
+        known = {field.name for field in fields(cls)}
+        kept = {name: item for name, item in value.items() if name in known}
+        for name, item in kept.items():
+            if isinstance(item, bool) or not isinstance(item, int | float):
+                raise InputError(f"This does not describe a measuring protocol: {name} is {item!r}, not a number")
         try:
-            return cls(**{name: known[name](item) for name, item in value.items() if name in known})
+            return cls(**kept)
         except (TypeError, ValueError) as error:
             raise InputError(f"This does not describe a measuring protocol: {error}") from error
 

@@ -60,7 +60,11 @@ class _Crew:
             "table": table,
             "seed": protocol.seed,
         }
-        child.ask(opening, deadline_s=LOAD_DEADLINE_S)
+        try:
+            child.ask(opening, deadline_s=LOAD_DEADLINE_S)
+        except BackendError:
+            child.close()  # each try starts another
+            raise
         self._children[subject.worker] = child
         return child
 
@@ -92,15 +96,15 @@ class _Crew:
         yield child.ask(self._request(place), deadline_s=BLOCK_DEADLINE_S)
 
     def still_correct(self, place: int) -> bool:
-        """Whether a subject that has been timed answers as it did before."""
+        """Whether a subject that has been timed answers as it did before; True where its session is gone."""
         subject = self._subjects[place]
-        if place not in self._loaded:
+        if place not in self._loaded or not self._children[subject.worker].alive:
             return True
         answer = self._children[subject.worker].ask({"do": "check", "key": place}, deadline_s=BLOCK_DEADLINE_S)
         return bool(answer["disagreement"] <= find_backend(subject.backend).bound)
 
 
-def order_of_round(count: int, *, seed: int, round: int) -> list[int]:
+def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: A002 - it is one
     """In which order the subjects come in one round: a permutation of ``range(count)``, always the same."""
     return [int(i) for i in np.random.default_rng([seed, round]).permutation(count)]
 
@@ -180,8 +184,14 @@ class _Run:
             yield from self._round(number, wanting)
         yield from self._anchor_block()
         for place in range(len(self._subjects)):
-            if place not in self._failed and not self._crew.still_correct(place):
-                yield self._note(Failure(subject=place, reason="its answers changed while it was timed"))
+            if place in self._failed:
+                continue
+            try:
+                reason = "" if self._crew.still_correct(place) else "its answers changed while it was timed"
+            except BackendError as error:
+                reason = str(error)
+            if reason:
+                yield self._note(Failure(subject=place, reason=reason))
 
     def _disturbed(self) -> list[int]:
         blocks = self._blocks()
@@ -199,6 +209,8 @@ class _Run:
                 continue
             if self._since_anchor >= self._protocol.anchor_every:
                 yield from self._anchor_block()
+                if place in self._failed:  # it was the anchor
+                    continue
             yield from self._block(place, number)
             self._since_anchor += 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -129,7 +129,10 @@ def timings(blocks: Sequence[Block], protocol: Protocol) -> dict[int, Timing]:
     for block, reason in zip(blocks, reasons, strict=True):
         if not block.is_anchor:
             (good if reason is None else bad).setdefault(block.subject, []).append(block.samples_s)
-    return {
-        place: summarise(good.get(place) or bad[place], rejected=len(bad.get(place, [])), seed=protocol.seed)
-        for place in sorted(good.keys() | bad.keys())
-    }
+    found = {}
+    for place in sorted(good.keys() | bad.keys()):
+        timing = summarise(good.get(place) or bad[place], rejected=len(bad.get(place, [])), seed=protocol.seed)
+        if place not in good:
+            timing = replace(timing, unstable=f"all of its {timing.rejected} blocks were disturbed")
+        found[place] = timing
+    return found

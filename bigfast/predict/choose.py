@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 
@@ -31,8 +33,8 @@ def fit(
     Args:
         features: What was measured, shape (rows, columns), at least 8 different rows.
         seconds: How long it took, shape (rows,), positive.
-        kind: One of ``KINDS``, or ``auto``: the one of them with the lowest cross-validated error (the error it then
-            reports, being the lowest of four, is slightly too good).
+        kind: One of ``KINDS``, or ``auto``: the simplest of them whose cross-validated error cannot be told from the
+            lowest, see ``simplest_of_the_best``.
         terms: What the kinds on analytic cost take for work: ``generic`` for any table, ``bert`` if the columns are
             ``BERT_FEATURES``.
         rng: All chance comes from it; it is advanced by one number.
@@ -54,7 +56,7 @@ def fit(
     tried = KINDS if kind == AUTO else (kind,)
     residuals = {name: held_out_residuals(table, measured, kind=name, terms=terms, seed=seed) for name in tried}
     candidates = {name: float(np.abs(1 / (1 + rest) - 1).mean()) for name, rest in residuals.items()}
-    chosen = min(tried, key=candidates.__getitem__)
+    chosen = simplest_of_the_best(residuals)
     model = kind_named(chosen).make(terms).fit(table, measured, rng=np.random.default_rng([seed, 0]))
     return Predictor(
         kind=chosen,
@@ -65,6 +67,23 @@ def fit(
         residuals=residuals[chosen],
         candidates=candidates,
     )
+
+
+def simplest_of_the_best(residuals: Mapping[str, FloatArray]) -> str:
+    """The first kind whose mean error is within one standard error of the best's (Breiman et al. 1984, sec. 3.4.3).
+
+    On a few tens of rows the lowest of several errors is often luck, and a simple model errs less where luck ends.
+
+    Args:
+        residuals: Of each kind, simplest first, actual / predicted - 1 of the same rows, shape (rows,).
+    """
+    errors = {name: np.abs(1 / (1 + rest) - 1) for name, rest in residuals.items()}
+    best = min(errors, key=lambda name: float(errors[name].mean()))
+    for name, error in errors.items():
+        worse = error - errors[best]  # paired, since all kinds were held against the same rows
+        if worse.mean() <= worse.std(ddof=1) / np.sqrt(len(worse)):
+            return name
+    return best
 
 
 def held_out_residuals(features: FloatArray, seconds: FloatArray, *, kind: str, terms: str, seed: int) -> FloatArray:

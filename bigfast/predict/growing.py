@@ -11,7 +11,7 @@ import xgboost
 from bigfast.predict.table import FloatArray
 from bigfast.predict.trees import Trees
 
-THREADS = 1  # a tree on tens of rows is no work to share: two threads beside a busy neighbour took 20 times as long
+THREADS = 1  # a tree on tens of rows is no work to share: two threads beside a busy neighbour took ten times as long
 
 
 def grow(

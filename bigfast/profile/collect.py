@@ -55,9 +55,7 @@ class Plan:
         if not variants:
             raise InputError("A profile needs at least one backend: name it with --backend")
         archs = spread(space.space, count, rng=np.random.default_rng(protocol.seed))
-        return cls(
-            machine=machine, protocol=protocol, space=space, vocab=vocab, archs=archs, variants=tuple(variants)
-        )
+        return cls(machine=machine, protocol=protocol, space=space, vocab=vocab, archs=archs, variants=tuple(variants))
 
     def subjects(self, archs: Sequence[Arch]) -> list[Subject]:
         """Every given architecture on every variant."""
@@ -82,7 +80,7 @@ class Plan:
 
     @property
     def anchor(self) -> int:
-        """The place among ``subjects(archs)`` of the drift meter: the first variant's architecture nearest the middle."""
+        """The place among ``subjects(archs)`` of the drift meter: the first variant's, nearest the middle."""
         wanted = self.space.space.row(middle(self.space.space))
         distances = [np.abs(self.space.space.row(arch) / wanted - 1).sum() for arch in self.archs]
         return int(np.argmin(distances))
@@ -140,13 +138,18 @@ def collect(plan: Plan, journal: Journal) -> Iterator[tuple[int, int]]:
             done += len(subjects) * plan.protocol.rounds
             continue
         events = events_of(journal, stage)
-        done += sum(isinstance(e, Block) and not e.is_anchor for e in events)
+        done += sum(_is_planned(e, plan.protocol) for e in events)
         for event in measure(subjects, plan.protocol, machine=plan.machine, anchor=anchor, done=events):
             _record(journal, stage, event)
-            if isinstance(event, Block) and not event.is_anchor:
+            if _is_planned(event, plan.protocol):
                 done += 1
-                yield min(done, total), total
+                yield done, total
         journal.append(f"{stage} finished", {})
+
+
+def _is_planned(event: Event, protocol: Protocol) -> bool:
+    """Whether it is a block that was planned from the start, and not the anchor's or one measured again."""
+    return isinstance(event, Block) and 0 <= event.round < protocol.rounds
 
 
 def _versions(plan: Plan) -> dict[str, str]:
@@ -208,5 +211,3 @@ def _noise_floor(plan: Plan, journal: Journal, profile: Profile) -> dict[str, fl
             difference = abs(after.estimate_s / before.estimate_s - 1)
             differences.setdefault(subject.worker, []).append(difference)
     return {key: float(np.median(values)) for key, values in differences.items()}
-
-

@@ -20,7 +20,7 @@ from bigfast.predict import Score, load, save
 from bigfast.profile.card import card
 from bigfast.profile.value import FORMAT, SCHEMA_VERSION, Fitted, Measurement, Profile
 from bigfast.space import Arch, BertSpace
-from bigfast.store import published_directory, read_bytes, read_json, sha256_of
+from bigfast.store import parse_json, published_directory, read_bytes, read_json, sha256_of
 
 DOCUMENT = "profile.json"
 SUMS = "SHA256SUMS"
@@ -126,6 +126,8 @@ def save_profile(profile: Profile, directory: Path, *, figure: bytes | None = No
         StorageError: there is no room, or no right to write.
     """
     with published_directory(directory) as place:
+        if figure is not None:
+            (place / FIGURE).write_bytes(figure)
         rows = _measurement_rows(profile)
         pq.write_table(pa.Table.from_pylist(rows), place / MEASUREMENTS, compression="zstd")
         samples = pa.Table.from_pydict(_sample_rows(profile), schema=_SAMPLE_TYPES)
@@ -162,8 +164,6 @@ def save_profile(profile: Profile, directory: Path, *, figure: bytes | None = No
         files = sorted(file for file in place.rglob("*") if file.is_file())
         sums = "".join(f"{sha256_of(file)}  {file.relative_to(place)}\n" for file in files)
         (place / SUMS).write_text(sums)
-        if figure is not None:
-            (place / FIGURE).write_bytes(figure)
         (place / CARD).write_text(card(profile, figure=FIGURE if figure is not None else None))
 
 
@@ -208,22 +208,22 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         reason=row["reason"],
         prepare_s=row["prepare_s"],
         disagreement=row["disagreement"],
-        evidence=json.loads(row["evidence"]),
+        evidence=parse_json(row["evidence"]),
     )
 
 
 def _blocks(table: pa.Table) -> tuple[Block, ...]:
     calls: dict[int, dict[str, Any]] = {}
     for row in table.to_pylist():
-        block = calls.setdefault(row["block"], {"row": row, True: [], False: []})
-        block[row["warmup"]].append(row["seconds"])
+        block = calls.setdefault(row["block"], {"row": row, "warmup": [], "timed": []})
+        block["warmup" if row["warmup"] else "timed"].append(row["seconds"])
     return tuple(
         Block(
             subject=block["row"]["measurement"],
             round=block["row"]["round"],
             started_s=block["row"]["started_s"],
-            warmup_s=tuple(block[True]),
-            samples_s=tuple(block[False]),
+            warmup_s=tuple(block["warmup"]),
+            samples_s=tuple(block["timed"]),
             steal=block["row"]["steal"],
             throttled=block["row"]["throttled"],
             pressure=block["row"]["pressure"],

@@ -41,9 +41,7 @@ def session_logits(session: Session, encoded: Encoded) -> FloatArray:
 class Evaluator:
     """Accuracy of weights on a backend, over fixed rows and with a fixed number of threads."""
 
-    def __init__(
-        self, backend: Backend, options: Options, encoded: Encoded, *, machine: Machine, threads: int
-    ) -> None:
+    def __init__(self, backend: Backend, options: Options, encoded: Encoded, *, machine: Machine, threads: int) -> None:
         self._backend = backend
         self._options = options
         self._encoded = encoded
@@ -52,9 +50,7 @@ class Evaluator:
 
     def accuracy(self, weights: Weights) -> Accuracy:
         """Prepares the model on the backend, runs every row, and counts."""
-        session = self._backend.prepare(
-            weights, machine=self._machine, threads=self._threads, options=self._options
-        )
+        session = self._backend.prepare(weights, machine=self._machine, threads=self._threads, options=self._options)
         try:
             return accuracy(session_logits(session, self._encoded), self._encoded.labels)
         finally:

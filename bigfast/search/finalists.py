@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from bigfast.cpu import Machine
-from bigfast.errors import Infeasible
-from bigfast.measure import Block, Protocol, Subject, Timing, measure, timings
+from bigfast.errors import BackendError, Infeasible
+from bigfast.measure import Block, Failure, Protocol, Subject, Timing, measure, timings
 from bigfast.search.core import Evaluation
 from bigfast.space import Arch, BertSpace
 
@@ -79,7 +79,10 @@ def timer(
             for arch in archs
         ]
         rounds = replace(protocol, rounds=ROUNDS)
-        events = measure(subjects, rounds, machine=machine, anchor=len(subjects) - 1)
+        events = list(measure(subjects, rounds, machine=machine, anchor=len(subjects) - 1))
+        for event in events:
+            if isinstance(event, Failure):
+                raise BackendError(f"{archs[event.subject]} could not be measured on {backend}: {event.reason}")
         found = timings([event for event in events if isinstance(event, Block)], rounds)
         return [found[place] for place in range(len(subjects))]
 

@@ -59,8 +59,8 @@ def narrow(profile: Profile, key: str, limit_s: float) -> Narrowed:
         fastest = int(np.argmin(found.upper))
         raise Infeasible(
             f"No architecture of space {space.name!r} answers within {limit_s * 1e3:g} ms on {key} here: "
-            f"the fastest is {space.arch(rows[fastest])}, predicted at {found.seconds[fastest] * 1e3:.3g} ms and at most "
-            f"{found.upper[fastest] * 1e3:.3g} ms, so ask for at least that"
+            f"the fastest is {space.arch(rows[fastest])}, predicted at {found.seconds[fastest] * 1e3:.3g} ms and at "
+            f"most {found.upper[fastest] * 1e3:.3g} ms, so ask for at least that"
         )
     return Narrowed(
         limit_s=limit_s,

@@ -56,12 +56,14 @@ class BertSpace:
     def __post_init__(self) -> None:
         if (self.heads is None) == (self.head_size is None):
             raise InputError(f"Space {self.space.name!r} needs either a number of heads or a head size")
+        for name in ("heads", "head_size"):
+            value = getattr(self, name)
+            if value is not None and (type(value) is not int or value < 1):
+                raise InputError(f"Space {self.space.name!r} needs {name} as a whole number from 1, not {value!r}")
         if [choice.name for choice in self.space.choices] != ["e", "h", "f"]:
             raise InputError(f"Space {self.space.name!r} needs the choices e, h and f, in this order")
 
-    def shape(
-        self, arch: Arch, *, vocab: int, positions: int, labels: int, types: int = 2
-    ) -> BertShape:
+    def shape(self, arch: Arch, *, vocab: int, positions: int, labels: int, types: int = 2) -> BertShape:
         """The stock shape of one architecture.
 
         Raises:

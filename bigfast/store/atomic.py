@@ -107,7 +107,7 @@ def published_directory(path: Path) -> Iterator[Path]:
                 path.rename(old)
             try:
                 temporary.rename(path)
-            except OSError:
+            except BaseException:  # an interrupt here must not lose both
                 if old.exists():
                     old.rename(path)
                 raise

@@ -26,19 +26,31 @@ class Journal:
         self._path = path
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
+        except sqlite3.OperationalError as error:
+            raise StorageError(f"Cannot write {path}: {error}") from error
+        try:
+            self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        path = self._path
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS entries (place INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL)"
-            )
             found = self._db.execute("PRAGMA user_version").fetchone()[0]
+            if found not in (0, FORMAT):
+                raise InputError(f"{path} was written by a newer bigfast (journal format {found}): update bigfast")
+            self._db.execute(
+                "CREATE TABLE IF NOT EXISTS entries "
+                "(place INTEGER PRIMARY KEY, kind TEXT NOT NULL, value TEXT NOT NULL)"
+            )
             self._db.execute(f"PRAGMA user_version={FORMAT}")
         except sqlite3.OperationalError as error:
             raise StorageError(f"Cannot write {path}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise InputError(f"{path} is not a journal of bigfast ({error}): move it away to start anew") from error
-        if found not in (0, FORMAT):
-            raise InputError(f"{path} was written by a newer bigfast (journal format {found}): update bigfast")
 
     def append(self, kind: str, value: Mapping[str, Any]) -> None:
         """Adds one entry; when this returns, it has reached the disk.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import stat
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +18,11 @@ def _refuse(token: str) -> NoReturn:
     raise ValueError(f"{token} is not a JSON number")
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)  # 1e999 is written like a number
+
+
 def parse_json(text: str) -> Any:  # Any: JSON is whatever it is; the caller checks
     """Strict JSON: NaN and infinity are refused.
 
@@ -23,7 +30,7 @@ def parse_json(text: str) -> Any:  # Any: JSON is whatever it is; the caller che
         ValueError: the text is not JSON, or too deeply nested.
     """
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
@@ -32,12 +39,14 @@ def read_bytes(path: Path, *, at_most: int, error: type[InputError] = InputError
     """A whole file of bounded size.
 
     Raises:
-        error: it is missing, unreadable or too large.
+        error: it is missing, no regular file, unreadable or too large.
     """
     try:
-        size = path.stat().st_size
-        if size > at_most:
-            raise error(f"{path} has {size:,} bytes, more than the {at_most:,} that such a file may have")
+        state = path.stat()
+        if not stat.S_ISREG(state.st_mode):  # a pipe would be waited for
+            raise error(f"{path} is not a regular file")
+        if state.st_size > at_most:
+            raise error(f"{path} has {state.st_size:,} bytes, more than the {at_most:,} that such a file may have")
         return path.read_bytes()
     except FileNotFoundError as missing:
         raise error(f"{path} does not exist") from missing

@@ -135,7 +135,7 @@ class _Checkpoint:
         tensors: dict[str, Tensor] = {}
         for name, parameter in parameters.items():
             tensors[f"parameter.{name}"] = parameter.detach()
-            for moment in ("exp_avg", "exp_avg_sq"):
+            for moment in ("step", "exp_avg", "exp_avg_sq"):  # Adam's step lags behind where steps were skipped
                 if moment in optimizer.state[parameter]:
                     tensors[f"{moment}.{name}"] = optimizer.state[parameter][moment]
         with storage_errors(self._path):
@@ -159,7 +159,7 @@ class _Checkpoint:
                         parameter.copy_(file.get_tensor(f"parameter.{name}"))
                     if f"exp_avg.{name}" in names:
                         optimizer.state[parameter] = {
-                            "step": torch.tensor(float(step)),
+                            "step": file.get_tensor(f"step.{name}"),
                             "exp_avg": file.get_tensor(f"exp_avg.{name}"),
                             "exp_avg_sq": file.get_tensor(f"exp_avg_sq.{name}"),
                         }
@@ -218,9 +218,10 @@ def run_training(
         while step < recipe.steps:
             optimizer.zero_grad(set_to_none=True)
             loss = backward(step)
-            losses.append(loss)
-            if math.isfinite(loss):
-                torch.nn.utils.clip_grad_norm_(list(parameters.values()), recipe.clip)
+            norm = float(torch.nn.utils.clip_grad_norm_(list(parameters.values()), recipe.clip))
+            finite = math.isfinite(loss) and math.isfinite(norm)
+            losses.append(loss if finite else math.nan)
+            if finite:
                 for group in optimizer.param_groups:
                     group["lr"] = learning_rate_at(step, recipe)
                 updating = True
@@ -230,7 +231,8 @@ def run_training(
                 bad += 1
                 if bad >= BAD_STEPS_AT_MOST:
                     raise ModelError(
-                        f"{bad} steps had no finite loss: lower the learning rate of {recipe.learning_rate}, or use float32"
+                        f"{bad} steps had no finite loss or gradient: lower the learning rate of "
+                        f"{recipe.learning_rate}, or use float32"
                     )
             step += 1
             updating = False

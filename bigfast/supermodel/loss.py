@@ -14,7 +14,7 @@ def distillation_loss(
 
     Args:
         logits: Of the student, shape (batch, labels).
-        labels: Class of each row, shape (batch,), int64; -1 where it has none, which then counts for the soft part only.
+        labels: Class of each row, shape (batch,), int64; -1 where it has none: it counts for the soft part only.
         teacher: Its logits, shape (batch, labels); None for the labels alone.
         hard_share: Weight of the labels, between 0 and 1; the teacher has the rest.
         temperature: Divides both sides' logits in the soft part, whose gradient is scaled back by its square.

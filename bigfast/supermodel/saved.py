@@ -10,11 +10,11 @@ from transformers import PreTrainedTokenizerFast
 
 from bigfast.backend import read_stock
 from bigfast.backend.stock import save_stock
-from bigfast.data import load_tokenizer
 from bigfast.errors import InputError, ModelError
 from bigfast.space import BertSpace
 from bigfast.store import published_directory, read_json, write_json
 from bigfast.supermodel.elastic import Supermodel
+from bigfast.supermodel.teacher import tokenizer_in
 
 FORMAT = "bigfast.supermodel"
 SCHEMA_VERSION = 1
@@ -62,7 +62,7 @@ def load_supermodel(directory: Path) -> tuple[Supermodel, tuple[str, ...], PreTr
     try:
         space = BertSpace.from_json(document["space"])
         stock = read_stock(directory)
-        return Supermodel(space, stock.weights), stock.labels, load_tokenizer(str(directory))
+        return Supermodel(space, stock.weights), stock.labels, tokenizer_in(directory)
     except ModelError:
         raise
     except (KeyError, InputError) as error:

@@ -150,7 +150,8 @@ def cut_to(weights: Weights, space: BertSpace) -> Weights:
     wanted = space.shape(
         space.space.largest, vocab=mine.vocab, positions=mine.positions, labels=mine.labels, types=mine.types
     )
-    if wanted.layers > mine.layers or wanted.hidden > mine.hidden or wanted.ffn > mine.ffn or wanted.heads != mine.heads:
+    larger = wanted.layers > mine.layers or wanted.hidden > mine.hidden or wanted.ffn > mine.ffn
+    if larger or wanted.heads != mine.heads:
         raise ModelError(
             f"Space {space.space.name!r} needs {wanted.layers} layers, hidden size {wanted.hidden}, feed-forward size "
             f"{wanted.ffn} and {wanted.heads} heads, and the teacher has {mine.layers}, {mine.hidden}, {mine.ffn} and "

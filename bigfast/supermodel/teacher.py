@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from bigfast.data import Encoded, TaskData, collate, equal_length_batches, load_
 from bigfast.errors import ModelError
 
 ROWS_AT_ONCE = 64
+TOKENIZERS = ("tokenizer.json", "vocab.txt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,18 @@ class Teacher:
     tokenizer: PreTrainedTokenizerFast
 
 
+def tokenizer_in(directory: Path) -> PreTrainedTokenizerFast:
+    """The tokenizer of a model's directory.
+
+    Raises:
+        ModelError: there is none.
+    """
+    # transformers makes an empty one, to which every word is unknown, where there is a config.json alone.
+    if not any((directory / name).is_file() for name in TOKENIZERS):
+        raise ModelError(f"{directory} has no tokenizer: copy the model's {' or '.join(TOKENIZERS)} there")
+    return load_tokenizer(str(directory))
+
+
 def load_teacher(source: str) -> Teacher:
     """A teacher from a local directory or by its hub id.
 
@@ -33,7 +47,7 @@ def load_teacher(source: str) -> Teacher:
     """
     directory = local_directory(source)
     model = read_stock(directory)
-    tokenizer = load_tokenizer(str(directory))
+    tokenizer = tokenizer_in(directory)
     if len(tokenizer) > model.weights.shape.vocab:
         raise ModelError(
             f"The tokenizer in {directory} knows {len(tokenizer)} words and the model only "
@@ -79,9 +93,7 @@ def teacher_logits(
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         for rows in batches:
             batch = collate(encoded, rows)
-            logits = model(
-                input_ids=torch.from_numpy(batch.ids), token_type_ids=torch.from_numpy(batch.types)
-            ).logits
+            logits = model(input_ids=torch.from_numpy(batch.ids), token_type_ids=torch.from_numpy(batch.types)).logits
             answers[rows] = logits.float().numpy()
             done += len(rows)
             progress(done, len(encoded))

@@ -103,9 +103,7 @@ def train_supermodel(
         told: Told of the progress.
     """
     step = _SupermodelStep(model, encoded, teacher, recipe)
-    return run_training(
-        model.parameters, step.backward, recipe, identity=identity, checkpoint=checkpoint, told=told
-    )
+    return run_training(model.parameters, step.backward, recipe, identity=identity, checkpoint=checkpoint, told=told)
 
 
 def supermodel_steps_in(

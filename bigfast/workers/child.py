@@ -55,6 +55,7 @@ class Child:
             start_new_session=True,
         )
         self._pending = b""
+        self._swept = False
 
     def ask(self, request: Mapping[str, Any], *, deadline_s: float) -> dict[str, Any]:
         """Sends one request and returns the answer.
@@ -69,7 +70,12 @@ class Child:
             self._process.stdin.flush()
         except BrokenPipeError as error:
             raise BackendError(f"{self._name} has ended: {self._epitaph()}") from error
-        answer = parse_json(self._line(deadline_s).decode())
+        line = self._line(deadline_s)
+        try:
+            answer = parse_json(line.decode())
+        except ValueError as error:
+            self.kill()  # nobody knows what its next line would answer
+            raise BackendError(f"{self._name} answered with something else than JSON: {line[:80]!r}") from error
         if not isinstance(answer, dict):
             raise BackendError(f"{self._name} answered with something else than an object")
         if "error" in answer:
@@ -79,7 +85,10 @@ class Child:
     @property
     def alive(self) -> bool:
         """Whether it can be asked."""
-        return self._process.poll() is None
+        if self._process.poll() is None:
+            return True
+        self.kill()  # what it may have started
+        return False
 
     def _line(self, deadline_s: float) -> bytes:
         assert self._process.stdout is not None  # opened as a pipe above
@@ -103,6 +112,7 @@ class Child:
         except subprocess.TimeoutExpired:
             self.kill()
             code = self._process.returncode
+        self.kill()  # what it may have started
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         if code == -signal.SIGKILL:
             how += " (perhaps out of memory)"
@@ -113,8 +123,10 @@ class Child:
 
     def kill(self) -> None:
         """Ends it and all its descendants at once."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if not self._swept:  # once: later the number may be another's
+            self._swept = True
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: the latter, of a group of the dead
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def close(self) -> None:
@@ -122,10 +134,9 @@ class Child:
         with contextlib.suppress(BrokenPipeError):
             if self._process.stdin is not None:
                 self._process.stdin.close()
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(POLITE_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        self.kill()
         if self._process.stdout is not None:
             self._process.stdout.close()
         self._stderr.close()
@@ -148,8 +159,8 @@ def answer_requests(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> No
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to end
     for line in sys.stdin.buffer:
         try:
-            reply: Mapping[str, Any] = answer(parse_json(line.decode()))
+            reply = json.dumps(answer(parse_json(line.decode())), allow_nan=False)
         except Exception as error:  # the parent is told, whatever it was
-            reply = {"error": f"{type(error).__name__}: {error}" if not str(error) else str(error)}
-        replies.write(json.dumps(reply).encode() + b"\n")
+            reply = json.dumps({"error": str(error) or type(error).__name__})
+        replies.write(reply.encode() + b"\n")
         replies.flush()

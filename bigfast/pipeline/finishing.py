@@ -1,0 +1,192 @@
+"""From a winner's corner of the supermodel to the directory that the user takes away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from bigfast.backend import Backend, Weights, choose_variant, find_backend, read_stock
+from bigfast.backend.stock import save_stock
+from bigfast.cpu import Machine
+from bigfast.data import Accuracy, Encoded
+from bigfast.deploy.export import Target, export_model
+from bigfast.deploy.posttrain import PostTrained, posttrain
+from bigfast.deploy.promise import Promise, measure_promise
+from bigfast.measure import Protocol
+from bigfast.pipeline.searching import Wanted
+from bigfast.pipeline.task import Task, progress_of
+from bigfast.pipeline.telling import Teller
+from bigfast.pipeline.training import Lesson
+from bigfast.search.evaluation import Evaluator
+from bigfast.space import Arch, parameters
+from bigfast.store import published_directory, read_json, write_json
+from bigfast.supermodel.elastic import Supermodel
+from bigfast.supermodel.loop import Recipe
+from bigfast.supermodel.train import train_one, training_identity
+
+PROBE_STEPS = 5
+LEAST_STEPS = 20
+
+
+def model_name(limit_s: float) -> str:
+    """The directory of the model found for a limit: ``5ms``, ``0.42ms``."""
+    return f"{limit_s * 1e3:.3g}ms"
+
+
+def posttrain_recipe(*, machine: Machine, seed: int) -> Recipe:
+    """How a winner is trained on unless told otherwise; the number of steps is for the caller to fill in."""
+    recipe = Recipe(steps=LEAST_STEPS, batch_size=32, learning_rate=1.5e-4, hard_share=0.3, bf16=machine.has_bf16)
+    return replace(recipe, seed=seed)
+
+
+def posttrain_steps(budget_s: float, weights: Weights, lesson: Lesson, recipe: Recipe) -> int:
+    """About how many steps of post-training fit into some seconds here."""
+    train_one(weights, lesson.encoded, lesson.logits, replace(recipe, steps=1), identity="")
+    start = time.monotonic()
+    train_one(weights, lesson.encoded, lesson.logits, replace(recipe, steps=PROBE_STEPS), identity="")
+    each_s = (time.monotonic() - start) / PROBE_STEPS
+    return max(LEAST_STEPS, int(budget_s / each_s))
+
+
+def posttrained(
+    supermodel: Supermodel,
+    arch: Arch,
+    lesson: Lesson,
+    recipe: Recipe,
+    *,
+    evaluator: Evaluator,
+    labels: Sequence[str],
+    place: Path,
+    teller: Teller,
+) -> tuple[Path, dict[str, float]]:
+    """Post-trains a winner, or loads what an earlier run gave, and returns its stock directory and its accuracies."""
+    directory, figures = place / "stock", place / "accuracy.json"
+    if directory.exists() and figures.exists():
+        return directory, read_json(figures)
+    weights = supermodel.extract(arch)
+    result: PostTrained = posttrain(
+        weights,
+        lesson.encoded,
+        lesson.logits,
+        recipe,
+        evaluator=evaluator,
+        identity=training_identity(recipe, arch, len(lesson.encoded)),
+        checkpoint=place / "checkpoint.safetensors",
+        told=progress_of(teller, f"post-training {arch}"),
+    )
+    with published_directory(directory) as fresh:
+        save_stock(result.weights, labels, fresh)
+    found = {"before": result.before.share, "after": result.after.share, "int8": result.kept.share, "n": result.kept.n}
+    write_json(figures, found)
+    (place / "checkpoint.safetensors").unlink(missing_ok=True)
+    return directory, found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """What all winners of a run share on their way out.
+
+    Attributes:
+        task: For tokenizer, labels and the development rows.
+        wanted: Backend, variant and seed.
+        supermodel: For the architecture's heads.
+        validation: Rows that the accuracies are of.
+        dev: Development rows, read once the search has ended; None where there are none.
+        artefacts: Further backends that the export prepares a file for.
+        protocol: Batch, length and threads of the promise.
+        machine: This machine.
+        teacher: As the card names it.
+    """
+
+    task: Task
+    wanted: Wanted
+    supermodel: Supermodel
+    validation: Encoded
+    dev: Encoded | None
+    artefacts: tuple[Backend, ...]
+    protocol: Protocol
+    machine: Machine
+    teacher: str
+
+    def _accuracy(self, backend: Backend, weights: Weights, encoded: Encoded) -> Accuracy:
+        options = self.wanted.options if backend.name == self.wanted.backend.name else {}
+        variant = choose_variant(backend, options, self.machine)
+        threads = self.machine.usable_cores or 1
+        return Evaluator(backend, variant, encoded, machine=self.machine, threads=threads).accuracy(weights)
+
+    def export(
+        self, arch: Arch, stock: Path, figures: dict[str, float], promise: Promise, directory: Path
+    ) -> dict[str, Any]:
+        """Writes the model's directory and returns what its ``bigfast.json`` says."""
+        weights = read_stock(stock).weights
+        backend = self.wanted.backend
+        dev = None if self.dev is None else self._accuracy(backend, weights, self.dev)
+        float_backend = find_backend(backend.name.rpartition("-")[0] + "-fp32")
+        about: dict[str, Any] = {
+            "arch": str(arch),
+            "heads": weights.shape.heads,
+            "parameters": parameters(weights.shape),
+            "limit_ms": None if promise.limit_s is None else promise.limit_s * 1e3,
+            "data": self.task.data.name,
+            "teacher": self.teacher,
+            "machine": self.machine.to_json(),
+            "protocol": {name: getattr(self.protocol, name) for name in ("batch", "length", "threads")},
+            "accuracy": {
+                "n": int(figures["n"]),
+                "float32": self._accuracy(float_backend, weights, self.validation).share,
+                "before": figures["before"],
+                "int8": figures["int8"],
+                "dev": None if dev is None else dev.share,
+                "dev_n": None if dev is None else dev.n,
+            },
+            "latency": promise.to_json(),
+        }
+        targets = [
+            Target(backend=b, options=self.wanted.options if b is backend else {}, threads=self.protocol.threads)
+            for b in (backend, *self.artefacts)
+        ]
+        export_model(
+            weights,
+            directory,
+            labels=self.task.data.labels,
+            tokenizer=self.task.teacher.tokenizer,
+            targets=targets,
+            machine=self.machine,
+            about=about,
+        )
+        return about
+
+    def finish(
+        self, limit_s: float, arch: Arch, stock: Path, figures: dict[str, float], directory: Path,
+        *, budget_s: float, teller: Teller,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Measures a model's promise, exports it, and returns what its ``bigfast.json`` says; once only."""
+        document = directory / "bigfast.json"
+        if document.exists():
+            return read_json(document)
+        promise = measure_promise(
+            stock,
+            backend=self.wanted.backend.name,
+            options=self.wanted.options,
+            protocol=self.protocol,
+            machine=self.machine,
+            limit_s=limit_s,
+            budget_s=budget_s,
+            told=lambda share: teller.progress(share, 1.0, f"measuring the promise of {limit_s * 1e3:.3g} ms"),
+        )
+        return self.export(arch, stock, figures, promise, directory)
+
+
+def described(about: dict[str, Any]) -> str:
+    """One sentence on an exported model."""
+    latency, accuracy = about["latency"], about["accuracy"]
+    dev = "" if accuracy["dev"] is None else f", {accuracy['dev']:.2%} on {accuracy['dev_n']} development rows"
+    return (
+        f"{about['arch']}: int8 accuracy {accuracy['int8']:.2%} on {accuracy['n']} validation rows{dev}; median "
+        f"{latency['p50_s'] * 1e3:.3g} ms (95 % interval {latency['p50_low_s'] * 1e3:.3g} to "
+        f"{latency['p50_high_s'] * 1e3:.3g}), limit {about['limit_ms']:.3g} ms "
+        f"{'holds' if latency['holds'] else 'DOES NOT HOLD'}"
+    )
