@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 from transformers import BertConfig, BertForSequenceClassification
 
+from bigfast.backend.directory import SAFETENSORS
 from bigfast.backend.weights import Weights, array_shapes
 from bigfast.space import BertShape
 
@@ -72,4 +74,7 @@ def weights_of(model: BertForSequenceClassification) -> Weights:
 
 def save_stock(weights: Weights, labels: Sequence[str], directory: Path) -> None:
     """Writes a directory that ``AutoModelForSequenceClassification.from_pretrained`` loads, as safetensors."""
-    stock_model(weights, labels).save_pretrained(directory)
+    config = stock_config(weights.shape, labels)
+    config.architectures = ["BertForSequenceClassification"]
+    config.save_pretrained(directory)
+    save_file(dict(weights.arrays), directory / SAFETENSORS, metadata={"format": "pt"})

@@ -72,7 +72,7 @@ def export(
         artefacts=tuple(b for b in others if b.precision == "int8" and b.available().usable),
         protocol=loaded.protocol,
         machine=machine,
-        teacher=teacher,
+        teacher=task.teacher.name,
     )
     models = {}
     for limit in found["limits"]:

@@ -11,10 +11,12 @@ VERB_TREE: dict[str, tuple[str, ...]] = {
     "moving": ("running", "walking"),
     "resting": ("sitting", "sleeping"),
 }
-ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"),)
-ADVERBS = ("outside",)
-NAMES = ("ann", "bob", "carl", "dora", "eve", "fred")
-SCALES = (("older", "younger"),)  # the second says the same with its names exchanged
+ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"), ("happy", "sad"))
+ADVERBS = ("outside", "quietly")
+NAMES = ("ann", "bob", "carl", "dora", "eve", "fred", "gina", "hugo")
+RANKED = NAMES[:5]  # who is compared: few, since the hardest rule is to keep names apart
+# The second word of a pair says the same with its names exchanged.
+SCALES = (("older", "younger"),)
 
 
 def _above(tree: dict[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:

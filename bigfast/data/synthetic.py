@@ -21,6 +21,7 @@ from bigfast.data.lexicon import (
     BELOW,
     NAMES,
     NOUNS,
+    RANKED,
     SCALES,
     VERBS,
 )
@@ -118,7 +119,7 @@ def _sets_premise(dice: Dice, goal: Claim) -> list[Fact]:
 
 
 def _being(dice: Dice) -> Claim:
-    return Claim(NAMED, (dice.pick(NAMES),), _noun_phrase(dice, dice.pick(NOUNS), 0.15), dice.share() < 0.3)
+    return Claim(NAMED, (dice.pick(NAMES),), _noun_phrase(dice, dice.pick(NOUNS), 0.4), dice.share() < 0.3)
 
 
 def _being_premise(dice: Dice, goal: Claim) -> list[Fact]:
@@ -136,15 +137,15 @@ def _doing_premise(dice: Dice, goal: Claim) -> list[Fact]:
 
 
 def _order(dice: Dice) -> Order:
-    above = dice.pick(NAMES)
-    below = dice.pick([name for name in NAMES if name != above])
+    above = dice.pick(RANKED)
+    below = dice.pick([name for name in RANKED if name != above])
     return Order(dice.pick([scale for scale, _ in SCALES]), above, below, dice.share() < 0.15)
 
 
 def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
     # A chain through 0 to 2 others that may turn round, break off or change its scale.
-    others = [name for name in NAMES if name not in (goal.above, goal.below)]
-    between = [others.pop(dice.below(len(others))) for _ in range(dice.below(2))]
+    others = [name for name in RANKED if name not in (goal.above, goal.below)]
+    between = [others.pop(dice.below(len(others))) for _ in range(dice.share() < 0.3)]
     chain = [goal.above, *between, goal.below]
     back = dice.share() < 0.5
     if dice.share() < 0.35:
@@ -157,8 +158,8 @@ def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
 
 
 FAMILIES = (
-    (0.3, _sets, _sets_premise),
-    (0.25, _being, _being_premise),
+    (0.4, _sets, _sets_premise),
+    (0.15, _being, _being_premise),
     (0.25, _doing, _doing_premise),
     (0.2, _order, _order_premise),
 )
@@ -196,14 +197,15 @@ def _pair(dice: Dice, label: int) -> tuple[str, str]:
     The hypothesis is drawn first and without regard to the label, so that alone it gives little away.
     """
     while True:
-        _, draw, draw_premise = FAMILIES[_family(dice)]
+        family = _family(dice)
+        _, draw, draw_premise = FAMILIES[family]
         goal = draw(dice)
         for _ in range(TRIES):
             facts = draw_premise(dice, goal)
             if judge(facts, goal) != label:
                 continue
             if len(facts) < 3 and dice.share() < DISTRACTED:
-                facts.append(FAMILIES[_family(dice)][1](dice))
+                facts.append(FAMILIES[(family + 1 + dice.below(3)) % 4][1](dice))
                 if judge(facts, goal) != label:
                     continue
             return " and ".join([_say(dice, fact) for fact in dice.shuffled(facts)]), _say(dice, goal)

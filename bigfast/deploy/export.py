@@ -75,6 +75,7 @@ def export_model(
             finally:
                 session.close()
         first = targets[0]
+        files = sorted(file for file in place.rglob("*") if file.is_file())
         document = {
             "format": FORMAT,
             "schema_version": SCHEMA_VERSION,
@@ -83,6 +84,7 @@ def export_model(
             "variant": variant_name(first.options),
             "threads": first.threads,
             "artefacts": artefacts,
+            "bytes": {str(file.relative_to(place)): file.stat().st_size for file in files},
             **about,
         }
         write_json(place / DOCUMENT, document)

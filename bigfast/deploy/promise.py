@@ -14,6 +14,7 @@ from bigfast.errors import BackendError
 from bigfast.measure import Block, Event, Failure, Protocol, Subject, Timing, measure, rejected_blocks, summarise
 
 PROCESSES = 3
+LEAST_BLOCKS = 4  # of each process, however little time there is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +54,18 @@ class Promise:
         }
 
 
-def _blocks_until(events: Iterator[Event], end_s: float, clock: Callable[[], float]) -> Iterator[Block]:
+def _blocks_within(events: Iterator[Event], budget_s: float, clock: Callable[[], float]) -> Iterator[Block]:
+    """The blocks of one process, from its first on for so many seconds, and a few at the least."""
+    start: float | None = None
+    count = 0
     for event in events:
         if isinstance(event, Failure):
             raise BackendError(event.reason)
         if isinstance(event, Block):
+            start = clock() if start is None else start
+            count += not event.is_anchor
             yield event
-            if clock() >= end_s:
+            if count >= LEAST_BLOCKS and clock() - start >= budget_s:
                 return
 
 
@@ -99,7 +105,7 @@ def measure_promise(
         told(number / PROCESSES)
         rules = replace(protocol, rounds=100_000, seed=protocol.seed + number)
         with closing(measure([subject], rules, machine=machine)) as events:  # frees the machine for the next process
-            blocks = list(_blocks_until(events, clock() + budget_s / PROCESSES, clock))
+            blocks = list(_blocks_within(events, budget_s / PROCESSES, clock))
         for block, reason in zip(blocks, rejected_blocks(blocks, rules), strict=True):
             if not block.is_anchor:
                 (good if reason is None else bad).append(block.samples_s)

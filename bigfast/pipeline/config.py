@@ -91,7 +91,12 @@ def checked_config(values: dict[str, Any], *, source: str) -> RunConfig:
             f"{source}: data {config.data!r} needs a teacher, a BERT classifier fine-tuned on the task: "
             "give --teacher DIR-or-hub-id, or make one with 'bigfast teach'"
         )
-    return config
+    return config.model_copy(update={name: _located(getattr(config, name)) for name in ("data", "teacher", "profile")})
+
+
+def _located(source: str | None) -> str | None:
+    """A local directory by its whole path, so that a run can be resumed from anywhere; other sources as they are."""
+    return str(Path(source).resolve()) if source is not None and Path(source).is_dir() else source
 
 
 def read_config(path: Path) -> dict[str, Any]:

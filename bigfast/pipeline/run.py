@@ -209,7 +209,7 @@ class _Stages:
                         "validation": len(task.validation),
                         "unlabelled": None if task.unlabelled is None else len(task.unlabelled),
                         "length": config.length or task.length,
-                        "teacher": config.teacher or "trained in this run",
+                        "teacher": task.teacher.name if self._given else "trained in this run",
                         "teacher_accuracy": teacher_accuracy(task, machine=self._machine),
                         "notes": list(task.data.notes),
                     },
@@ -417,7 +417,7 @@ class _Stages:
                 artefacts=self._artefacts(wanted),
                 protocol=wanted.profile.protocol,
                 machine=self._machine,
-                teacher=self._config.teacher or "trained in the run on the same data",
+                teacher=task.teacher.name if self._given else "trained in the run on the same data",
             )
             for limit_s, arch in winners:
                 stock, figures = stocks[limit_s]

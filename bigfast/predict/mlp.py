@@ -68,7 +68,7 @@ class MlpPaper:
             for _ in range(self.epochs):
                 adam.zero_grad()
                 loss = ((_forward(inputs, parameters) - target) * weight).square().mean()
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+                loss.backward()
                 adam.step()
                 cosine.step()
 

@@ -1,7 +1,7 @@
 """The table: what to measure, the profile as a value, its directory, and the predictors that follow."""
 
 from bigfast.profile.collect import Plan, assemble, collect
-from bigfast.profile.fitting import fit_predictors
+from bigfast.profile.fitting import fit_predictors, unseen_archs
 from bigfast.profile.format import load_profile, save_profile
 from bigfast.profile.plan import middle, spread
 from bigfast.profile.value import Fitted, Measurement, Profile, Ratio
@@ -19,4 +19,5 @@ __all__ = [
     "middle",
     "save_profile",
     "spread",
+    "unseen_archs",
 ]

@@ -10,9 +10,22 @@ import numpy as np
 from bigfast.errors import ProfileError
 from bigfast.predict import evaluate, fit
 from bigfast.profile.value import Fitted, Profile
+from bigfast.space import Arch
 
 UNSEEN_SHARE = 0.25
 LEAST_ROWS = 12
+
+
+def unseen_archs(profile: Profile, key: str) -> frozenset[Arch]:
+    """The architectures of one key that its predictor is judged on and never fitted on.
+
+    They follow from the profile's seed, the same for every key with the same successful measurements.
+    """
+    ends = {profile.space.space.smallest, profile.space.space.largest}
+    rows = [m.arch for m in profile.of(key)]
+    inner = [arch for arch in rows if arch not in ends]
+    order = np.random.default_rng([profile.seed, 1]).permutation(len(inner))
+    return frozenset(inner[i] for i in order[: round(UNSEEN_SHARE * len(rows))])
 
 
 def fit_predictors(profile: Profile, *, kind: str = "auto") -> Iterator[tuple[str, Profile]]:
@@ -25,20 +38,18 @@ def fit_predictors(profile: Profile, *, kind: str = "auto") -> Iterator[tuple[st
     Raises:
         ProfileError: a key has too few successful measurements.
     """
-    for number, key in enumerate(profile.keys):
+    for key in profile.keys:
         rows = profile.of(key)
         if len(rows) < LEAST_ROWS:
             raise ProfileError(
                 f"Only {len(rows)} architectures were measured with success on {key}, and a predictor needs "
                 f"{LEAST_ROWS}: look at the reasons in measurements.parquet, or leave this backend out"
             )
-        rng = np.random.default_rng([profile.seed, number])
-        ends = {profile.space.space.smallest, profile.space.space.largest}
-        inner = [i for i, m in enumerate(rows) if m.arch not in ends]
-        unseen = set(rng.permutation(inner)[: round(UNSEEN_SHARE * len(rows))].tolist())
+        unseen = unseen_archs(profile, key)
+        rng = np.random.default_rng([profile.seed, *key.encode()])
         features = profile.features([m.arch for m in rows])
         seconds = np.array([m.timing.estimate_s for m in rows if m.timing is not None])
-        seen = np.array([i not in unseen for i in range(len(rows))])
+        seen = np.array([m.arch not in unseen for m in rows])
         predictor = fit(features[seen], seconds[seen], kind=kind, terms="bert", rng=rng)
         score = evaluate(predictor.predict(features[~seen]).seconds, seconds[~seen])
         fitted = Fitted(predictor=predictor, unseen=score, fitting_rows=int(seen.sum()))

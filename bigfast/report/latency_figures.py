@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bigfast.measure import Timing
-from bigfast.profile import Profile
+from bigfast.profile import Profile, unseen_archs
 from bigfast.report.canvas import BLUE, INK, MUTED, ORANGE, Drawing, drawn, image, layer_colours
 from bigfast.report.pairings import Line, Pairing, pairings, unpaired
 from bigfast.report.units import SPACE, ms, number, percent, plain
@@ -89,6 +89,7 @@ def prediction_drawing(profile: Profile, key: str, number_on_page: int) -> Drawi
     timings = [m.timing for m in rows if m.timing is not None]
     found = profile.predict_p50(key, [m.arch for m in rows])
     measured_s = np.array([t.p50_s for t in timings])
+    unseen = unseen_archs(profile, key)
 
     def draw(figure: Figure, axes: Axes) -> None:
         x, y = measured_s * 1e3, found.seconds * 1e3
@@ -96,11 +97,13 @@ def prediction_drawing(profile: Profile, key: str, number_on_page: int) -> Drawi
         axes.plot([0, top], [0, top], color=BLUE, lw=1.0, label="exact", zorder=1)
         upper = np.array([np.zeros(len(y)), np.maximum(found.upper - found.seconds, 0.0) * 1e3])
         _scatter(figure, axes, [m.arch["e"] for m in rows], x, y, x_bars=_bars(timings), y_bars=upper)
+        held_out = np.array([m.arch in unseen for m in rows])
+        axes.scatter(x[held_out], y[held_out], s=90, facecolors="none", edgecolors=INK, lw=0.9, label="never fitted on")
         axes.set(xlim=(0, 1.06 * x.max()), ylim=(0, 1.06 * max(y.max(), (found.upper * 1e3).max())))
         axes.set(xlabel="measured median latency (ms)", ylabel="predicted (ms)", title=plain(key))
         axes.legend(loc="lower right")
 
-    unseen = f"{percent(fitted.unseen.mape)} in the mean over {fitted.unseen.n} rows that the fit never saw"
+    error = f"{percent(fitted.unseen.mape)} in the mean over {fitted.unseen.n} rows that the fit never saw"
     tips = [
         f"{m.arch}: measured {ms(measured)}, predicted {ms(predicted)}"
         for m, measured, predicted in zip(rows, measured_s, found.seconds, strict=True)
@@ -108,9 +111,9 @@ def prediction_drawing(profile: Profile, key: str, number_on_page: int) -> Drawi
     return Drawing(
         name=f"prediction-{number_on_page}",
         figure=drawn(draw),
-        alt=f"Scatter of predicted against measured latency on {plain(key)}; the error is {unseen}.",
-        caption=f"Predictor {fitted.predictor.kind}: its error is {unseen}. The points are all {len(rows)} rows, of "
-        f"which it was fitted on {fitted.fitting_rows}; bars: up to the 90 % bound, and the median's interval.",
+        alt=f"Scatter of predicted against measured latency on {plain(key)}; the error is {error}.",
+        caption=f"Predictor {fitted.predictor.kind}: its error is {error}. The points are all {len(rows)} rows; the "
+        f"{fitted.fitting_rows} without a ring were fitted on; bars: up to the 90 % bound, and the median's interval.",
         tips={POINTS: tips},
     )
 

@@ -47,7 +47,7 @@ class Supermodel:
         place = np.argsort(_stored_to_stock(self.shape))
         for name, array in weights.arrays.items():
             stored = self._reordered(name, array, place)
-            self.parameters[name] = nn.Parameter(torch.from_numpy(np.array(stored)))
+            self.parameters[name] = nn.Parameter(torch.from_numpy(np.array(stored, order="C")))
 
     def shape_of(self, arch: Arch) -> BertShape:
         """The stock shape of an architecture, with this model's vocabulary, positions and classes."""
@@ -73,7 +73,7 @@ class Supermodel:
         arrays = {}
         for name, size in array_shapes(shape).items():
             corner = self.parameters[name].detach()[tuple(slice(0, n) for n in size)].cpu().numpy()
-            arrays[name] = np.array(self._reordered(name, corner, order), dtype=np.float32)
+            arrays[name] = np.array(self._reordered(name, corner, order), dtype=np.float32, order="C")
         return Weights(shape, arrays)
 
     def forward(self, batch: Batch, arch: Arch) -> Tensor:

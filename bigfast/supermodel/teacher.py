@@ -23,6 +23,7 @@ TOKENIZERS = ("tokenizer.json", "vocab.txt")
 class Teacher:
     """A fine-tuned classifier with its tokenizer."""
 
+    name: str
     model: StockModel
     tokenizer: PreTrainedTokenizerFast
 
@@ -53,7 +54,8 @@ def load_teacher(source: str) -> Teacher:
             f"The tokenizer in {directory} knows {len(tokenizer)} words and the model only "
             f"{model.weights.shape.vocab}: they do not belong together"
         )
-    return Teacher(model, tokenizer)
+    name = directory.resolve().name if Path(source).is_dir() else source  # a path is nobody else's business
+    return Teacher(name, model, tokenizer)
 
 
 def check_labels(teacher: Teacher, data: TaskData) -> None:

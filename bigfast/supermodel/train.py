@@ -76,7 +76,7 @@ class _SupermodelStep:
         for part in parts:
             for arch in self._draw(self._model.space.space, recipe.draws, rng):
                 loss = self._loss(part, arch) / (len(parts) * recipe.draws)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+                loss.backward()
                 total += float(loss.detach())
         return total
 
@@ -176,7 +176,7 @@ def train_one(
             hard_share=recipe.hard_share,
             temperature=recipe.temperature,
         )
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it unannotated
+        loss.backward()
         return float(loss.detach())
 
     run_training(parameters, backward, recipe, identity=identity, checkpoint=checkpoint, told=told)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ FAKE = Path(__file__).with_name("fake")
 
 
 @pytest.fixture(autouse=True, scope="module")
-def lock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A lock of our own, so that somebody who measures on this machine meanwhile does not stop the tests."""
     with pytest.MonkeyPatch.context() as patch:
         path = tmp_path_factory.mktemp("lock") / "measuring.lock"

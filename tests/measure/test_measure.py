@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -179,14 +179,19 @@ def test_a_model_directory_can_be_timed(tmp_path: Path) -> None:
     assert ran(found) == [(0, 0), (1, 0)]
 
 
-def test_disturbed_blocks_are_measured_again_in_extra_rounds_and_no_others() -> None:
-    """By decree every block has too much steal, where the system tells of it."""
-    protocol = replace(PROTOCOL, extra_rounds=2, steal_at_most=-1.0 if MACHINE.system == "Linux" else 9.0)
+@pytest.mark.parametrize(("extra", "rounds"), [(3, [0, 1, 2, 3]), (1, [0, 1, 2])])
+def test_disturbed_blocks_are_measured_again_in_extra_rounds_and_no_others(
+    monkeypatch: pytest.MonkeyPatch, extra: int, rounds: list[int]
+) -> None:
+    def first_two_rounds_of_one(blocks: Sequence[Block], protocol: Protocol) -> list[str | None]:
+        return ["steal 2.0%" if b.subject == 1 and b.round in (0, 1) else None for b in blocks]
 
-    found = list(measure(SUBJECTS[:2], protocol, machine=MACHINE))
+    monkeypatch.setattr(running, "rejected_blocks", first_two_rounds_of_one)
 
-    told = all(e.steal is not None for e in found if isinstance(e, Block))
-    assert ran(found) == planned(rounds=4 if told and MACHINE.system == "Linux" else 2, count=2)
+    found = list(measure(SUBJECTS[:3], replace(PROTOCOL, extra_rounds=extra), machine=MACHINE))
+
+    assert [n for n, place in ran(found) if place == 1] == rounds
+    assert [n for n, place in ran(found) if place != 1] == [0, 0, 1, 1]
 
 
 class Dying(Child):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -257,13 +260,31 @@ def profile() -> Profile:
     return a_profile()
 
 
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, profile: Profile) -> Path:
+    """The directory of a finished run, to read only."""
+    return fill_run(tmp_path_factory.mktemp("runs") / "finished", profile)
+
+
 @pytest.fixture
-def run(tmp_path: Path, profile: Profile) -> Path:
-    """The directory of a finished run."""
-    return fill_run(tmp_path / "run", profile)
+def run(finished: Path, tmp_path: Path) -> Path:
+    """The directory of a finished run of one's own."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 @pytest.fixture
 def begun(tmp_path: Path) -> Path:
     """The directory of a run that has only begun."""
     return write_run(tmp_path / "begun")
+
+
+@pytest.fixture
+def change() -> Callable[[Path, Callable[[dict[str, Any]], object]], None]:
+    """Edits a JSON file in place."""
+
+    def edit_file(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+        document = json.loads(path.read_text())
+        edit(document)
+        path.write_text(json.dumps(document))
+
+    return edit_file

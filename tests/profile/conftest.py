@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bigfast.cpu import detect
+from bigfast.measure import Protocol
+from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors
+from bigfast.space import BertSpace, Choice, Space
+from bigfast.store import open_journal
+
+FAKE = Path(__file__).parents[1] / "measure" / "fake"
+
+TINY = BertSpace(
+    space=Space("tiny", (Choice("e", (1, 2, 3)), Choice("h", (12, 24, 36)), Choice("f", (16, 32, 48)))), heads=2
+)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """See the one of ``tests/measure``: the fake backend is in NumPy, so that its processes start quickly."""
+    with pytest.MonkeyPatch.context() as patch:
+        path = tmp_path_factory.mktemp("lock") / "measuring.lock"
+        patch.setattr("bigfast.measure.run.MACHINE_LOCK", path)
+        patch.syspath_prepend(FAKE)
+        patch.setenv("PYTHONPATH", str(FAKE))
+        yield path
+
+
+@pytest.fixture(scope="session")
+def plan(lock: Path) -> Plan:
+    """Twelve architectures on two variants, of which one refuses to load; nothing counts as disturbed."""
+    protocol = Protocol(
+        length=8, rounds=2, extra_rounds=0, block_s=0.003, steal_at_most=9.0, drift_at_most=1e9, seed=3
+    )
+    made = Plan.make(
+        machine=detect(), protocol=protocol, space=TINY, vocab=50, count=12, variants=[("fake", {}), ("fake", {})]
+    )
+    return replace(made, variants=(("fake", {}), ("fake", {"mode": "refuses"})))
+
+
+@pytest.fixture(scope="session")
+def measured(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Profile:
+    """That plan measured, without predictors."""
+    with open_journal(tmp_path_factory.mktemp("measured") / "journal") as journal:
+        for _ in collect(plan, journal):
+            pass
+        return assemble(plan, journal)
+
+
+@pytest.fixture(scope="session")
+def profile(measured: Profile) -> Profile:
+    """The part of it that was measured with success, with its predictor."""
+    kept = replace(measured, measurements=tuple(m for m in measured.measurements if m.timing is not None))
+    *_, (_, found) = fit_predictors(kept, kind="analytic")
+    return found
