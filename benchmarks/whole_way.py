@@ -127,9 +127,9 @@ def main() -> None:
         why = "it takes half an hour" if asked.quick else "no --data and --teacher"
         figures.append(unknown("above words alone, points", "above 0", why))
     else:
-        options = ("--data", asked.data, "--teacher", asked.teacher, "--minutes", asked.minutes)
-        limits = ("--latency-ms", "5,10", "--backend", "torch-int8", "--threads", "1", "--length", "128")
-        figures += real_figures(finished_run(asked.out / "real", *options, *limits), asked.data)
+        recipe = str(Path(__file__).parents[1] / "recipes/mnli-30-minutes.toml")
+        options = (recipe, "--data", asked.data, "--teacher", asked.teacher, "--minutes", asked.minutes)
+        figures += real_figures(finished_run(asked.out / "real", *options), asked.data)
     print()
     show(figures, asked.json)
 

@@ -101,7 +101,7 @@ class _Crew:
         if place not in self._loaded or not self._children[subject.worker].alive:
             return True
         answer = self._children[subject.worker].ask({"do": "check", "key": place}, deadline_s=BLOCK_DEADLINE_S)
-        return bool(answer["disagreement"] <= find_backend(subject.backend).bound)
+        return bool(answer["agrees"])
 
 
 def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: A002 - it is one

@@ -142,7 +142,7 @@ def task(labels: tuple[str, ...]) -> TaskData:
 
 def teacher_with(labels: tuple[str, ...], tokenizer: PreTrainedTokenizerFast) -> Teacher:
     shape = BertShape(layers=1, hidden=24, ffn=16, heads=2, vocab=30, positions=16, labels=len(labels))
-    return Teacher(StockModel(Weights.random(shape, seed=0), labels, Path()), tokenizer)
+    return Teacher("a teacher", StockModel(Weights.random(shape, seed=0), labels, Path()), tokenizer)
 
 
 @pytest.mark.parametrize("mine", [WORDS, ("Entailment", "NEUTRAL", "contradiction"), ("LABEL_0", "LABEL_1", "LABEL_2")])
