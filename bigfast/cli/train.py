@@ -20,7 +20,9 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="Updates, instead of the time.")] = None,
     draws: Annotated[int, typer.Option(min=1, help="Sub-models that each part of a batch trains; the paper's m.")] = 3,
     sub_batches: Annotated[int, typer.Option(min=1, help="Parts of a batch; the paper's n.")] = 1,
-    sampling: Annotated[str, typer.Option(help="How sub-models are drawn: sandwich or uniform.")] = "sandwich",
+    sampling: Annotated[
+        str | None, typer.Option(help="How sub-models are drawn: ends, sandwich, or uniform as in the paper.")
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Rows of a step.")] = 32,
     learning_rate: Annotated[float | None, typer.Option(help="At its peak.")] = None,
     text_columns: TextColumns = None,
@@ -48,7 +50,6 @@ def train(
 
     if start not in ("teacher", "scratch"):
         raise UnknownName("start", start, ("teacher", "scratch"))
-    sampling_named(sampling)
     if out.exists():
         raise InputError(f"{out} exists already: choose another directory with --out")
     machine, teller = detect(), Shown()
@@ -56,11 +57,12 @@ def train(
     chosen = space_named(space, teacher=guide.model.weights.shape)
     task = read_task(data, guide, text_columns=columns(text_columns), label_column=label_column, seed=seed)
     recipe = supermodel_recipe(machine=machine, seed=seed, start=start)
+    sampling_named(sampling or recipe.sampling)
     recipe = replace(
         recipe,
         draws=draws,
         sub_batches=sub_batches,
-        sampling=sampling,
+        sampling=sampling or recipe.sampling,
         batch_size=batch_size,
         learning_rate=learning_rate or recipe.learning_rate,
     )

@@ -14,9 +14,13 @@ VERB_TREE: dict[str, tuple[str, ...]] = {
 ADJECTIVE_PAIRS: tuple[tuple[str, str], ...] = (("small", "large"), ("happy", "sad"))
 ADVERBS = ("outside", "quietly")
 NAMES = ("ann", "bob", "carl", "dora", "eve", "fred", "gina", "hugo")
-RANKED = NAMES[:5]  # who is compared: few, since the hardest rule is to keep names apart
-# The second word of a pair says the same with its names exchanged.
-SCALES = (("older", "younger"),)
+RANKED = NAMES[:4]  # whose ages are compared with each other: few, for to keep names apart is the hardest rule
+OLDER, YOUNGER = "older", "younger"
+
+
+def compared(name: str, scale: str) -> str:
+    """What is true of everything that ``name`` is older (or younger) than, as one word."""
+    return f"{name} is {scale} than"
 
 
 def _above(tree: dict[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
@@ -46,7 +50,8 @@ WITHIN, AROUND, APART = "within", "around", "apart"
 def _relations() -> dict[tuple[str, str], str]:
     inside = {(word, above) for word, words in ABOVE.items() for above in words}
     kinds = {(a, b) for a in NOUNS for b in NOUNS if a != b and (a, b) not in inside and (b, a) not in inside}
-    opposites = {*ADJECTIVE_PAIRS, *((b, a) for a, b in ADJECTIVE_PAIRS)}
+    pairs = (*ADJECTIVE_PAIRS, *((compared(name, OLDER), compared(name, YOUNGER)) for name in NAMES))
+    opposites = {*pairs, *((b, a) for a, b in pairs)}
     return {
         **dict.fromkeys(inside, WITHIN),
         **dict.fromkeys(((b, a) for a, b in inside), AROUND),
@@ -55,5 +60,5 @@ def _relations() -> dict[tuple[str, str], str]:
 
 
 # How the first word's meaning lies to the second's; words that are not here are free of each other.
-# Nouns that are not one within the other are apart, and so are opposite adjectives; verbs never are.
+# Nouns that are not one within the other are apart, and so are opposites; verbs never are.
 RELATIONS = _relations()

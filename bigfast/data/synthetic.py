@@ -21,9 +21,11 @@ from bigfast.data.lexicon import (
     BELOW,
     NAMES,
     NOUNS,
+    OLDER,
     RANKED,
-    SCALES,
     VERBS,
+    YOUNGER,
+    compared,
 )
 from bigfast.data.semantics import EVERY, NAMED, NO, NOT_EVERY, SOME, Claim, Order, judge
 from bigfast.errors import DataError, InputError
@@ -135,14 +137,34 @@ def _doing_premise(dice: Dice, goal: Claim) -> list[Fact]:
     return [Claim(NAMED, goal.subject, kind), rule]
 
 
+def _picking_premise(dice: Dice, goal: Claim) -> list[Fact]:
+    others = [name for name in NAMES if name not in goal.subject]
+    return [
+        Claim(NAMED, (name,), _like_verb(dice, goal.predicate), dice.share() < 0.4)
+        for name in (*goal.subject, dice.pick(others))
+    ]
+
+
+def _older(dice: Dice) -> Claim:
+    return Claim(
+        dice.pick(QUANTIFIERS), _noun_phrase(dice, dice.pick(NOUNS), 0.3), (compared(dice.pick(NAMES), OLDER),)
+    )
+
+
+def _older_premise(dice: Dice, goal: Claim) -> list[Fact]:
+    scale = YOUNGER if dice.share() < 0.3 else OLDER
+    name = goal.predicate[0].partition(" ")[0]
+    return [Claim(dice.pick(QUANTIFIERS), _like_noun(dice, goal.subject), (compared(name, scale),))]
+
+
 def _order(dice: Dice) -> Order:
     above = dice.pick(RANKED)
     below = dice.pick([name for name in RANKED if name != above])
-    return Order(dice.pick([scale for scale, _ in SCALES]), above, below, dice.share() < 0.15)
+    return Order(OLDER, above, below, dice.share() < 0.15)
 
 
 def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
-    # A chain through 0 to 2 others that may turn round, break off or change its scale.
+    # A chain through 0 or 1 other that may turn round or break off.
     others = [name for name in RANKED if name not in (goal.above, goal.below)]
     between = [others.pop(dice.below(len(others))) for _ in range(dice.share() < 0.25)]
     chain = [goal.above, *between, goal.below]
@@ -159,10 +181,12 @@ def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
 # Of each family: its share, the share of its premises that get a fact beside the point, and its draws. The
 # orders of a few names are soon all told, so that only such facts keep a later split as easy as the first.
 FAMILIES = (
-    (0.40, 0.15, _sets, _sets_premise),
-    (0.15, 0.15, _being, _being_premise),
-    (0.30, 0.15, _doing, _doing_premise),
-    (0.15, 0.50, _order, _order_premise),
+    (0.30, 0.1, _sets, _sets_premise),
+    (0.15, 0.1, _being, _being_premise),
+    (0.20, 0.1, _doing, _doing_premise),
+    (0.15, 0.0, _doing, _picking_premise),
+    (0.12, 0.1, _older, _older_premise),
+    (0.08, 0.5, _order, _order_premise),
 )
 
 
@@ -171,11 +195,12 @@ FAMILIES = (
 
 def _say(dice: Dice, fact: Fact) -> str:
     if isinstance(fact, Order):
-        words = next(pair for pair in SCALES if pair[0] == fact.scale)
         denied = "not " if fact.negated else ""
         if dice.share() < 0.8:
-            return f"{fact.above} is {denied}{words[0]} than {fact.below}"
-        return f"{fact.below} is {denied}{words[1]} than {fact.above}"
+            return f"{fact.above} is {denied}{OLDER} than {fact.below}"
+        return f"{fact.below} is {denied}{YOUNGER} than {fact.above}"
+    if fact.predicate[0].endswith(" than"):
+        return " ".join((*fact.predicate, fact.quantifier, *fact.subject))
     predicate = " ".join(fact.predicate)
     if fact.quantifier == NAMED and fact.predicate[-1] in NOUNS:
         predicate = f"a {predicate}"
@@ -206,7 +231,7 @@ def _pair(dice: Dice, label: int) -> tuple[str, str]:
             if judge(facts, goal) != label:
                 continue
             if len(facts) < 3 and dice.share() < distracted:
-                facts.append(FAMILIES[(family + 1 + dice.below(3)) % 4][2](dice))
+                facts.append(FAMILIES[(family + 1 + dice.below(len(FAMILIES) - 1)) % len(FAMILIES)][2](dice))
                 if judge(facts, goal) != label:
                     continue
             return " and ".join([_say(dice, fact) for fact in dice.shuffled(facts)]), _say(dice, goal)

@@ -109,9 +109,6 @@ class BatchOrder:
                 self._encoded.lengths, batch_size=self._batch_size, seed=self._seed, epoch=epoch
             )
             self._epoch = epoch
-            # Bucketing may give a few batches more or fewer than the rows fill.
-            while len(self._batches) < per_epoch:
-                self._batches.append(self._batches[place % len(self._batches)])
         return collate(self._encoded, self._batches[place])
 
 

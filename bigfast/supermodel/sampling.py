@@ -24,7 +24,16 @@ def sandwich(space: Space, count: int, rng: np.random.Generator) -> list[Arch]:
     return [space.largest, space.smallest, *uniform(space, count - 2, rng)]
 
 
-SAMPLINGS: dict[str, Draw] = {"sandwich": sandwich, "uniform": uniform}
+def ends(space: Space, count: int, rng: np.random.Generator) -> list[Arch]:
+    """One end of the space, largest or smallest, and the rest at random: the sandwich at half of its price.
+
+    A supermodel that starts as its teacher has its largest architecture ready, and needs it only now and
+    then to stay so; what costs most is then not trained in every step.
+    """
+    return [space.largest if rng.random() < 0.5 else space.smallest, *uniform(space, count - 1, rng)]
+
+
+SAMPLINGS: dict[str, Draw] = {"ends": ends, "sandwich": sandwich, "uniform": uniform}
 
 
 def sampling_named(name: str) -> Draw:

@@ -18,7 +18,11 @@ from bigfast_backends.pytorch import TorchFp32, TorchInt8
 VOCAB, LENGTH = 200, 24
 SMALL = BertShape(layers=2, hidden=132, ffn=152, heads=12, vocab=VOCAB, positions=64)
 MACHINE = detect()
-INT8 = [options for options in TorchInt8().variants(MACHINE) if options["engine"] in torch.backends.quantized.supported_engines]
+INT8 = [
+    options
+    for options in TorchInt8().variants(MACHINE)
+    if options["engine"] in torch.backends.quantized.supported_engines
+]
 
 
 def texts(seed: int, *, batch: int = 3) -> tuple[IntArray, IntArray, IntArray]:

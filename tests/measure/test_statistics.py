@@ -38,7 +38,9 @@ def test_a_block_is_rejected_for_steal_and_for_throttling_above_the_limit_only()
 
 
 def test_blocks_near_a_slow_anchor_are_rejected_and_others_not() -> None:
-    anchors = [block(1, at=at, samples=[seconds] * 3, anchor=True) for at, seconds in ((0, 1), (10, 1), (20, 1.3), (30, 1))]
+    anchors = [
+        block(1, at=at, samples=[seconds] * 3, anchor=True) for at, seconds in ((0, 1), (10, 1), (20, 1.3), (30, 1))
+    ]
     blocks = [block(at=1), block(at=19), block(at=21), block(at=29.5)]
 
     reasons = rejected_blocks([*anchors, *blocks], PROTOCOL)
@@ -129,7 +131,10 @@ def test_a_timing_uses_the_accepted_blocks_of_its_subject_alone() -> None:
 
     found = timings(blocks, PROTOCOL)
 
-    assert {place: (t.estimate_s, t.calls, t.rejected) for place, t in found.items()} == {0: (1.0, 2, 1), 1: (3.0, 2, 0)}
+    assert {place: (t.estimate_s, t.calls, t.rejected) for place, t in found.items()} == {
+        0: (1.0, 2, 1),
+        1: (3.0, 2, 0),
+    }
 
 
 def test_disturbed_blocks_are_used_where_there_are_no_others_and_the_verdict_says_so() -> None:

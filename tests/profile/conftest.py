@@ -19,7 +19,7 @@ TINY = BertSpace(
 )
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="package")
 def lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """See the one of ``tests/measure``: the fake backend is in NumPy, so that its processes start quickly."""
     with pytest.MonkeyPatch.context() as patch:
@@ -30,28 +30,34 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def plan(lock: Path) -> Plan:
     """Twelve architectures on two variants, of which one refuses to load; nothing counts as disturbed."""
-    protocol = Protocol(
-        length=8, rounds=2, extra_rounds=0, block_s=0.003, steal_at_most=9.0, drift_at_most=1e9, seed=3
-    )
+    protocol = Protocol(length=8, rounds=2, extra_rounds=0, block_s=0.003, steal_at_most=9.0, drift_at_most=1e9, seed=3)
     made = Plan.make(
         machine=detect(), protocol=protocol, space=TINY, vocab=50, count=12, variants=[("fake", {}), ("fake", {})]
     )
     return replace(made, variants=(("fake", {}), ("fake", {"mode": "refuses"})))
 
 
-@pytest.fixture(scope="session")
-def measured(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Profile:
-    """That plan measured, without predictors."""
-    with open_journal(tmp_path_factory.mktemp("measured") / "journal") as journal:
+@pytest.fixture(scope="package")
+def finished(plan: Plan, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of that plan, measured to the end."""
+    path = tmp_path_factory.mktemp("measured") / "journal"
+    with open_journal(path) as journal:
         for _ in collect(plan, journal):
             pass
+    return path
+
+
+@pytest.fixture(scope="package")
+def measured(plan: Plan, finished: Path) -> Profile:
+    """What it holds, without predictors."""
+    with open_journal(finished) as journal:
         return assemble(plan, journal)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def profile(measured: Profile) -> Profile:
     """The part of it that was measured with success, with its predictor."""
     kept = replace(measured, measurements=tuple(m for m in measured.measurements if m.timing is not None))

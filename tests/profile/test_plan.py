@@ -41,7 +41,9 @@ def test_a_spread_reaches_every_tenth_of_every_choice() -> None:
 
 
 def test_a_space_that_is_smaller_than_asked_is_spread_whole() -> None:
-    space = Space("small", SPACES[0].choices[:1] + tuple(replace(c, values=c.values[:3]) for c in SPACES[0].choices[1:]))
+    space = Space(
+        "small", SPACES[0].choices[:1] + tuple(replace(c, values=c.values[:3]) for c in SPACES[0].choices[1:])
+    )
 
     archs = spread(space, 1000, rng=np.random.default_rng(0))
 
@@ -49,7 +51,7 @@ def test_a_space_that_is_smaller_than_asked_is_spread_whole() -> None:
 
 
 def test_fewer_architectures_than_a_predictor_needs_are_refused() -> None:
-    with pytest.raises(InputError, match="at least 12 architectures .* not 11"):
+    with pytest.raises(InputError, match=r"at least 12 architectures .* not 11"):
         spread(SPACES[0], 11, rng=np.random.default_rng(0))
 
 

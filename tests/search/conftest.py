@@ -1,13 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from bigfast.cpu import detect
 from bigfast.measure import Protocol, summarise
 from bigfast.profile import Measurement, Profile, fit_predictors, spread
 from bigfast.space import Arch, BertSpace, aligned_space, linear_operations
-
-import numpy as np
 
 KEY = "torch-int8:engine=x86"
 

@@ -88,9 +88,7 @@ def test_finalists_are_measured_in_their_order_with_rounds_enough_for_a_p90() ->
 
 @pytest.mark.usefixtures("fake")
 def test_a_finalist_that_cannot_be_measured_is_told_by_name() -> None:
-    time = timer(
-        TINY, Protocol(length=8), backend="fake", options={"mode": "refuses"}, vocab=30, machine=detect()
-    )
+    time = timer(TINY, Protocol(length=8), backend="fake", options={"mode": "refuses"}, vocab=30, machine=detect())
 
     with pytest.raises(BackendError, match="e=1 h=12 f=16 could not be measured on fake: it refuses this model"):
         time([TINY.space.smallest])

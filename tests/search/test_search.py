@@ -71,7 +71,6 @@ def test_evolution_finds_better_than_chance_does() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2, 24, 25, 26, 60])
-@pytest.mark.timeout(60)
 def test_a_search_ends_when_everything_feasible_has_been_seen(count: int) -> None:
     rows = FEASIBLE[:: len(FEASIBLE) // count][:count]
 
@@ -174,7 +173,10 @@ def test_a_study_of_something_else_is_refused(tmp_path: Path) -> None:
     with open_study(tmp_path / "study", "one"):
         pass
 
-    with pytest.raises(InputError, match="another supermodel, backend or data set"), open_study(tmp_path / "study", "two"):
+    with (
+        pytest.raises(InputError, match="another supermodel, backend or data set"),
+        open_study(tmp_path / "study", "two"),
+    ):
         pass
 
 

@@ -114,8 +114,13 @@ def test_neighbours_differ_by_one_step_in_one_choice() -> None:
     found = {str(arch) for arch in paper_space().space.neighbours(Arch.of(e=2, h=132, f=140))}
 
     assert found == {
-        "e=1 h=132 f=140", "e=3 h=132 f=140", "e=2 h=120 f=140", "e=2 h=144 f=140", "e=2 h=132 f=128", "e=2 h=132 f=152",
-    }  # fmt: skip
+        "e=1 h=132 f=140",
+        "e=3 h=132 f=140",
+        "e=2 h=120 f=140",
+        "e=2 h=144 f=140",
+        "e=2 h=132 f=128",
+        "e=2 h=132 f=152",
+    }
 
 
 def test_a_space_of_more_than_a_million_is_not_listed() -> None:

@@ -54,7 +54,8 @@ def test_what_json_has_no_number_for_is_not_written(tmp_path: Path, value: float
 
 
 @pytest.mark.parametrize(
-    ("code", "words"), [(errno.ENOSPC, "No room to write"), (errno.EROFS, "Cannot write"), (errno.EACCES, "Cannot write")]
+    ("code", "words"),
+    [(errno.ENOSPC, "No room to write"), (errno.EROFS, "Cannot write"), (errno.EACCES, "Cannot write")],
 )
 def test_a_storage_error_says_what_is_wrong_with_which_path(tmp_path: Path, code: int, words: str) -> None:
     with pytest.raises(StorageError, match=f"{words} .*here"), storage_errors(tmp_path / "here"):

@@ -60,7 +60,9 @@ def test_a_journal_of_a_newer_format_is_refused_each_time(tmp_path: Path) -> Non
             pass
 
 
-@pytest.mark.parametrize("content", [b"this is not a database, but it is long enough" * 50, b"SQLite format 3\0" + b"x" * 5000])
+@pytest.mark.parametrize(
+    "content", [b"this is not a database, but it is long enough" * 50, b"SQLite format 3\0" + b"x" * 5000]
+)
 def test_a_file_that_is_no_journal_is_refused_and_untouched(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "j").write_bytes(content)
 

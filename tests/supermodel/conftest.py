@@ -11,9 +11,7 @@ from bigfast.space import BertSpace, Choice, Space
 Make = Callable[..., Encoded]
 
 VOCAB = 60
-TINY = BertSpace(
-    space=Space("tiny", (Choice("e", (1, 2)), Choice("h", (12, 24, 36)), Choice("f", (16, 32)))), heads=2
-)
+TINY = BertSpace(space=Space("tiny", (Choice("e", (1, 2)), Choice("h", (12, 24, 36)), Choice("f", (16, 32)))), heads=2)
 
 
 @pytest.fixture

@@ -182,7 +182,7 @@ def test_a_damaged_checkpoint_is_a_model_error(tmp_path: Path, keep: int) -> Non
         Toy().train(checkpoint=tmp_path / "c", told=stop_at(3, KeyboardInterrupt))
     (tmp_path / "c").write_bytes((tmp_path / "c").read_bytes()[:keep])
 
-    with pytest.raises(ModelError, match="damaged .*: delete it to train anew"):
+    with pytest.raises(ModelError, match=r"damaged .*: delete it to train anew"):
         Toy().train(checkpoint=tmp_path / "c")
 
 

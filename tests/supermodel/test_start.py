@@ -83,11 +83,12 @@ def test_feed_forward_units_that_do_nothing_come_last_and_can_be_cut(batches: li
 
 def test_dimensions_of_a_head_that_do_nothing_come_last_within_it(batches: list[Batch]) -> None:
     teacher = Weights.random(SHAPE, seed=1)
-    idle = [head * 12 + dimension for head, dimension in ((0, 3), (1, 0), (2, 11), (3, 5))]
+    idle_values = [head * 12 + dimension for head, dimension in ((0, 3), (1, 0), (2, 11), (3, 5))]
+    idle_keys = [head * 12 + dimension for head, dimension in ((0, 7), (1, 11), (2, 1), (3, 0))]
     prefix = "bert.encoder.layer.0.attention."
-    teacher.arrays[f"{prefix}output.dense.weight"][:, idle] = 0
+    teacher.arrays[f"{prefix}output.dense.weight"][:, idle_values] = 0
     for part in ("weight", "bias"):
-        teacher.arrays[f"{prefix}self.query.{part}"][idle] = 0
+        teacher.arrays[f"{prefix}self.query.{part}"][idle_keys] = 0
 
     ordered = importance_ordered(teacher, batches).arrays
 

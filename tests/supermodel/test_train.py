@@ -18,13 +18,17 @@ from bigfast.supermodel.loop import BatchOrder, Progress, Recipe
 from bigfast.supermodel.loss import distillation_loss
 from bigfast.supermodel.sampling import sampling_named, sandwich, uniform
 from bigfast.supermodel.start import from_scratch
-from bigfast.supermodel.train import _SupermodelStep, supermodel_steps_in, train_one, train_supermodel, training_identity
+from bigfast.supermodel.train import (
+    _SupermodelStep,
+    supermodel_steps_in,
+    train_one,
+    train_supermodel,
+    training_identity,
+)
 
 Make = Callable[..., Encoded]
 
-TINY = BertSpace(
-    space=Space("tiny", (Choice("e", (1, 2)), Choice("h", (12, 24, 36)), Choice("f", (16, 32)))), heads=2
-)
+TINY = BertSpace(space=Space("tiny", (Choice("e", (1, 2)), Choice("h", (12, 24, 36)), Choice("f", (16, 32)))), heads=2)
 SHAPE = TINY.shape(TINY.space.largest, vocab=60, positions=16, labels=3)
 RECIPE = Recipe(steps=10, batch_size=8, learning_rate=1e-2, sub_batches=2, draws=3, seed=5)
 
@@ -116,9 +120,7 @@ def test_a_supermodel_learns_rows_by_heart_at_both_ends(rows: Make) -> None:
     encoded = rows(16)
     model = start()
 
-    train_supermodel(
-        model, encoded, None, Recipe(steps=150, batch_size=16, learning_rate=1e-2, draws=2), identity="x"
-    )
+    train_supermodel(model, encoded, None, Recipe(steps=150, batch_size=16, learning_rate=1e-2, draws=2), identity="x")
 
     batch = collate(encoded, range(16))
     for arch in (TINY.space.smallest, TINY.space.largest):
