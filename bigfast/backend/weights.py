@@ -89,14 +89,22 @@ class Weights:
             if name == "bert.embeddings.word_embeddings.weight" and table is not None:
                 arrays[name] = table[:count].reshape(size)
             elif name.endswith("LayerNorm.weight"):
-                arrays[name] = 1 + 0.1 * rng.standard_normal(size, dtype=np.float32)
+                arrays[name] = 1 + _uniform(rng, size, 0.1)
             elif name.endswith("bias"):
-                arrays[name] = 0.1 * rng.standard_normal(size, dtype=np.float32)
+                arrays[name] = _uniform(rng, size, 0.1)
             elif "embeddings" in name:
-                arrays[name] = rng.standard_normal(size, dtype=np.float32)
+                arrays[name] = _uniform(rng, size, 1.0)
             else:
-                arrays[name] = rng.standard_normal(size, dtype=np.float32) / np.float32(math.sqrt(size[1]))
+                arrays[name] = _uniform(rng, size, 1 / math.sqrt(size[1]))
         return cls(shape, arrays)
+
+
+def _uniform(rng: np.random.Generator, size: tuple[int, ...], deviation: float) -> FloatArray:
+    """Uniform around 0 with this standard deviation: a third of the time of a normal one, which fills a profile."""
+    values = rng.random(size, dtype=np.float32)
+    values -= np.float32(0.5)
+    values *= np.float32(deviation * math.sqrt(12))
+    return values
 
 
 def _layer_norm(values: FloatArray, gain: FloatArray, bias: FloatArray) -> FloatArray:

@@ -33,6 +33,7 @@ class Recipe:
         batch_size: Rows of a step.
         learning_rate: At its peak; Adam with decoupled decay.
         warmup_share: Share of the steps in which it rises from 0; then it falls linearly to 0.
+        beta2: Decay of Adam's second moment; below its usual value a short training adapts faster.
         weight_decay: On matrices alone, not on biases and LayerNorm.
         clip: The largest norm of a gradient.
         hard_share: Weight of the labels against the teacher, between 0 and 1.
@@ -48,6 +49,7 @@ class Recipe:
     batch_size: int = 32
     learning_rate: float = 1e-4
     warmup_share: float = 0.06
+    beta2: float = 0.999
     weight_decay: float = 0.01
     clip: float = 1.0
     hard_share: float = 0.5
@@ -203,6 +205,7 @@ def run_training(
     optimizer = torch.optim.AdamW(
         [{"params": decaying, "weight_decay": recipe.weight_decay}, {"params": others, "weight_decay": 0.0}],
         lr=recipe.learning_rate,
+        betas=(0.9, recipe.beta2),
         fused=True,
     )
     keeper = _Checkpoint(checkpoint, identity)
