@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
+import bigfast.data.source
 from bigfast.data import Rows, TaskData, read_data, synthetic_task
 from bigfast.errors import DataError, InputError
 
@@ -78,8 +81,11 @@ def test_split_without_rows_is_refused() -> None:
         synthetic_task(1, dev=0)
 
 
-def test_name_gives_the_seed() -> None:
-    assert read_data("synthetic:7").name == read_data("synthetic", seed=7).name == "synthetic:7"
+@pytest.mark.parametrize(("spec", "name"), [("synthetic:7", "synthetic:7"), ("synthetic", "synthetic:3")])
+def test_name_gives_the_seed(spec: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bigfast.data.source, "synthetic_task", partial(synthetic_task, train=3, validation=3, dev=3))
+
+    assert read_data(spec, seed=3).name == name
 
 
 def test_seed_that_is_no_number_is_refused() -> None:
