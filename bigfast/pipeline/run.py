@@ -20,7 +20,6 @@ from bigfast.pipeline.finishing import (
     described,
     model_name,
     posttrain_recipe,
-    posttrain_steps,
     posttrained,
 )
 from bigfast.pipeline.profiling import (
@@ -58,6 +57,7 @@ from bigfast.space import Arch, BertShape, BertSpace, space_named
 from bigfast.store import read_json, write_json
 from bigfast.supermodel.elastic import Supermodel
 from bigfast.supermodel.teacher import Teacher, load_teacher
+from bigfast.supermodel.train import steps_of_one_in
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +189,8 @@ class _Stages:
                     work=place.work,
                     seed=config.seed,
                     machine=self._machine,
+                    decided=partial(place.decided, "teacher steps"),
+                    budget_s=0.9 * self._seconds("data and teacher"),
                     teller=self._teller,
                 )
             task = read_task(
@@ -353,7 +355,7 @@ class _Stages:
             )
 
         with place.timed("search", budget_s):
-            return kept_search(place.search, make)
+            return kept_search(place.search, wanted, make)
 
     def finish(
         self, task: Task, wanted: Wanted, supermodel: Supermodel, found: dict[str, Any]
@@ -382,7 +384,7 @@ class _Stages:
                 corner = supermodel.extract(arch)
                 steps = place.decided(
                     f"post-training steps {model_name(limit_s)}",
-                    partial(posttrain_steps, share_s, corner, lesson, recipe),
+                    partial(steps_of_one_in, share_s, corner, lesson.encoded, lesson.logits, recipe),
                 )
                 stocks[limit_s] = posttrained(
                     supermodel,
@@ -402,7 +404,7 @@ class _Stages:
         wanted: Wanted,
         supermodel: Supermodel,
         winners: Sequence[tuple[float, Arch]],
-        stocks: dict[float, tuple[Path, dict[str, float]]],
+        stocks: dict[float, tuple[Path, dict[str, Any]]],
     ) -> dict[str, dict[str, Any]]:
         place, budget_s = self._place, self._seconds("promise and export")
         models = {}
