@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bigfast.backend import Backend, Options, choose_variant, find_backend, parse_backend
-from bigfast.cpu import Machine
+from bigfast.cpu import Machine, int8_verdict
 from bigfast.errors import Infeasible, InputError
 from bigfast.measure import Protocol
 from bigfast.pipeline.budget import StageBudget, stage_budgets
@@ -170,12 +170,14 @@ class _Stages:
         return self._budgets[stage].seconds
 
     def announce(self) -> None:
-        """Tells the budget of each stage before anything is done."""
-        self._teller.say(f"Budget: {self._config.minutes:g} minutes on {self._threads} cores, in {self._place.root}")
+        """Tells the budget of each stage, and what int8 can gain on this machine, before anything is done."""
+        say, machine = self._teller.say, self._machine
+        say(f"Budget: {self._config.minutes:g} minutes on {self._threads} cores, in {self._place.root}")
         for budget in self._budgets.values():
-            self._teller.say(
-                f"  {budget.name:<20} {budget.seconds:5.0f} s   about {budget.peak_bytes / 2**20:,.0f} MiB"
-            )
+            say(f"  {budget.name:<20} {budget.seconds:5.0f} s   about {budget.peak_bytes / 2**20:,.0f} MiB")
+        say(f"{machine.model}: {int8_verdict(machine)}")
+        for name, _ in self._variants:
+            say(f"  {name:<20} {find_backend(name).kernels(machine)}")
 
     def task(self) -> Task:
         """Data and teacher; the embedded teacher is trained first."""
