@@ -14,7 +14,7 @@ from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors, lo
 from bigfast.report import profile_figure
 from bigfast.store import open_journal, remove_journal
 
-LEAST_ARCHITECTURES, MOST_ARCHITECTURES = 24, 120
+LEAST_ARCHITECTURES, MOST_ARCHITECTURES = 36, 120
 
 
 def architectures_in(budget_s: float, protocol: Protocol, *, variants: int) -> int:
