@@ -35,7 +35,7 @@ def posttrain(
     from bigfast.cli.options import columns
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
-    from bigfast.pipeline.finishing import model_name, posttrain_recipe, posttrain_steps, posttrained
+    from bigfast.pipeline.finishing import model_name, posttrain_recipe, posttrained
     from bigfast.pipeline.task import read_task
     from bigfast.pipeline.training import lesson_of
     from bigfast.search.evaluation import Evaluator
@@ -43,6 +43,7 @@ def posttrain(
     from bigfast.store import read_json, write_json
     from bigfast.supermodel.saved import load_supermodel
     from bigfast.supermodel.teacher import load_teacher
+    from bigfast.supermodel.train import steps_of_one_in
 
     machine, teller = detect(), Shown()
     found = read_json(search / "search.json")
@@ -75,13 +76,13 @@ def posttrain(
         recipe = posttrain_recipe(machine=machine, seed=seed + 1 + number)
         if steps is None and place not in decided:
             share_s = 60 * minutes / len(found["limits"])
-            decided[place] = posttrain_steps(share_s, model.extract(arch), lesson, recipe)
+            decided[place] = steps_of_one_in(share_s, model.extract(arch), lesson.encoded, lesson.logits, recipe)
             write_json(kept, decided)
         recipe = replace(recipe, steps=steps or decided[place])
         _, figures = posttrained(
             model, arch, lesson, recipe, evaluator=evaluator, labels=labels, place=out / place, teller=teller
         )
-        results[place] = {"arch": str(arch), **figures}
+        results[place] = figures
     if json:
         show_json({"models": results})
     else:

@@ -72,6 +72,7 @@ def search(
     out.mkdir(parents=True, exist_ok=True)
     result = kept_search(
         out / "search.json",
+        wanted,
         lambda: run_search(
             load_supermodel(supermodel)[0],
             wanted,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from bigfast.data import Accuracy, Encoded
 from bigfast.deploy.export import Target, export_model
 from bigfast.deploy.posttrain import PostTrained, posttrain
 from bigfast.deploy.promise import Promise, measure_promise
+from bigfast.errors import InputError
 from bigfast.measure import Protocol
 from bigfast.pipeline.searching import Wanted
 from bigfast.pipeline.task import Task, progress_of
@@ -25,9 +25,8 @@ from bigfast.space import Arch, parameters
 from bigfast.store import published_directory, read_json, write_json
 from bigfast.supermodel.elastic import Supermodel
 from bigfast.supermodel.loop import Recipe
-from bigfast.supermodel.train import train_one, training_identity
+from bigfast.supermodel.train import training_identity
 
-PROBE_STEPS = 5
 LEAST_STEPS = 20
 
 
@@ -42,15 +41,6 @@ def posttrain_recipe(*, machine: Machine, seed: int) -> Recipe:
     return replace(recipe, seed=seed)
 
 
-def posttrain_steps(budget_s: float, weights: Weights, lesson: Lesson, recipe: Recipe) -> int:
-    """About how many steps of post-training fit into some seconds here."""
-    train_one(weights, lesson.encoded, lesson.logits, replace(recipe, steps=1), identity="")
-    start = time.monotonic()
-    train_one(weights, lesson.encoded, lesson.logits, replace(recipe, steps=PROBE_STEPS), identity="")
-    each_s = (time.monotonic() - start) / PROBE_STEPS
-    return max(LEAST_STEPS, int(budget_s / each_s))
-
-
 def posttrained(
     supermodel: Supermodel,
     arch: Arch,
@@ -61,11 +51,15 @@ def posttrained(
     labels: Sequence[str],
     place: Path,
     teller: Teller,
-) -> tuple[Path, dict[str, float]]:
+) -> tuple[Path, dict[str, Any]]:
     """Post-trains a winner, or loads what an earlier run gave, and returns its stock directory and its accuracies."""
     directory, figures = place / "stock", place / "accuracy.json"
+    identity = training_identity(recipe, arch, len(lesson.encoded))
     if directory.exists() and figures.exists():
-        return directory, read_json(figures)
+        known = read_json(figures)
+        if known.get("identity") != identity:
+            raise InputError(f"{place} holds another model, or one trained otherwise: choose another directory")
+        return directory, known
     weights = supermodel.extract(arch)
     result: PostTrained = posttrain(
         weights,
@@ -73,13 +67,20 @@ def posttrained(
         lesson.logits,
         recipe,
         evaluator=evaluator,
-        identity=training_identity(recipe, arch, len(lesson.encoded)),
+        identity=identity,
         checkpoint=place / "checkpoint.safetensors",
         told=progress_of(teller, f"post-training {arch}"),
     )
     with published_directory(directory) as fresh:
         save_stock(result.weights, labels, fresh)
-    found = {"before": result.before.share, "after": result.after.share, "int8": result.kept.share, "n": result.kept.n}
+    found = {
+        "identity": identity,
+        "arch": str(arch),
+        "before": result.before.share,
+        "after": result.after.share,
+        "int8": result.kept.share,
+        "n": result.kept.n,
+    }
     write_json(figures, found)
     (place / "checkpoint.safetensors").unlink(missing_ok=True)
     return directory, found
@@ -118,7 +119,7 @@ class Finish:
         return Evaluator(backend, variant, encoded, machine=self.machine, threads=threads).accuracy(weights)
 
     def export(
-        self, arch: Arch, stock: Path, figures: dict[str, float], promise: Promise, directory: Path
+        self, arch: Arch, stock: Path, figures: dict[str, Any], promise: Promise, directory: Path
     ) -> dict[str, Any]:
         """Writes the model's directory and returns what its ``bigfast.json`` says."""
         weights = read_stock(stock).weights
@@ -160,13 +161,16 @@ class Finish:
         return about
 
     def finish(
-        self, limit_s: float, arch: Arch, stock: Path, figures: dict[str, float], directory: Path,
+        self, limit_s: float, arch: Arch, stock: Path, figures: dict[str, Any], directory: Path,
         *, budget_s: float, teller: Teller,
     ) -> dict[str, Any]:  # fmt: skip
         """Measures a model's promise, exports it, and returns what its ``bigfast.json`` says; once only."""
         document = directory / "bigfast.json"
         if document.exists():
-            return read_json(document)
+            about = read_json(document)
+            if about.get("arch") != str(arch) or about.get("latency", {}).get("limit_s") != limit_s:
+                raise InputError(f"{directory} holds another model ({about.get('arch')}): choose another directory")
+            return about
         promise = measure_promise(
             stock,
             backend=self.wanted.backend.name,

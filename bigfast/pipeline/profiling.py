@@ -14,7 +14,7 @@ from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors, lo
 from bigfast.report import profile_figure
 from bigfast.store import open_journal, remove_journal
 
-LEAST_ARCHITECTURES, MOST_ARCHITECTURES = 24, 120
+LEAST_ARCHITECTURES, MOST_ARCHITECTURES = 36, 120
 
 
 def architectures_in(budget_s: float, protocol: Protocol, *, variants: int) -> int:
@@ -86,8 +86,20 @@ def fit_profile(directory: Path, *, kind: str = "auto", teller: Teller) -> Profi
 
 
 def ready_profile(plan: Plan, directory: Path, *, teller: Teller) -> Profile:
-    """The profile of a plan with predictors: loaded, completed or measured, whatever is left to do."""
-    profile = load_profile(directory) if directory.exists() else measure_profile(plan, directory, teller=teller)
+    """The profile of a plan with predictors: loaded, completed or measured, whatever is left to do.
+
+    Raises:
+        InputError: the directory holds a profile of another plan or machine.
+    """
+    if directory.exists():
+        profile = load_profile(directory)
+        if not plan.is_of(profile):
+            raise InputError(
+                f"{directory} holds another profile (other machine, backends, architectures or protocol): "
+                "choose another directory with --out, or ask for the same again"
+            )
+    else:
+        profile = measure_profile(plan, directory, teller=teller)
     if profile.fitted.keys() == set(profile.keys):
         return profile
     return fit_profile(directory, teller=teller)

@@ -234,11 +234,25 @@ def _limit_entry(
     }
 
 
-def kept_search(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What an earlier search found, or what ``make`` finds, which is then kept."""
+def kept_search(path: Path, wanted: Wanted, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What an earlier search of the same found, or what ``make`` finds, which is then kept.
+
+    Raises:
+        InputError: the earlier search was for something else.
+    """
+    asked = {
+        "key": wanted.key,
+        "limits_s": list(wanted.limits_s),
+        "generations": wanted.generations,
+        "population": wanted.population,
+        "seed": wanted.seed,
+    }
     if path.exists():
-        return read_json(path)
-    found = make()
+        found = read_json(path)
+        if found.get("asked") != asked:
+            raise InputError(f"{path} is of another search: choose another directory with --out, or ask for the same")
+        return found
+    found = {"asked": asked, **make()}
     write_json(path, found)
     return found
 

@@ -26,16 +26,15 @@ from bigfast.store import published_directory
 from bigfast.supermodel.loop import Progress, Recipe
 from bigfast.supermodel.start import from_scratch
 from bigfast.supermodel.teacher import Teacher, check_labels, teacher_logits
-from bigfast.supermodel.train import train_one, training_identity
+from bigfast.supermodel.train import steps_of_one_in, train_one, training_identity
 
 LONGEST = 128  # tokens of a text that is trained or evaluated on: the paper's
 
 # The embedded teacher, found by trying: the smallest that learns the synthetic task in two minutes on two cores.
 SYNTHETIC_VOCAB = 400
-SYNTHETIC_LAYERS, SYNTHETIC_HIDDEN, SYNTHETIC_HEADS, SYNTHETIC_FFN = 4, 192, 4, 512
-SYNTHETIC_RECIPE = Recipe(
-    steps=1500, batch_size=64, learning_rate=8e-4, warmup_share=0.1, weight_decay=0.01, hard_share=1.0
-)
+SYNTHETIC_LAYERS, SYNTHETIC_HIDDEN, SYNTHETIC_HEADS, SYNTHETIC_FFN = 4, 128, 4, 512
+SYNTHETIC_DEVIATION = 0.06
+SYNTHETIC_RECIPE = Recipe(steps=3500, batch_size=32, learning_rate=8e-4, warmup_share=0.1, beta2=0.98, hard_share=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +120,28 @@ def progress_of(teller: Teller, text: str) -> Callable[[Progress], None]:
     return told
 
 
-def teach_synthetic(source: str, directory: Path, *, work: Path, seed: int, machine: Machine, teller: Teller) -> None:
+def teach_synthetic(
+    source: str,
+    directory: Path,
+    *,
+    work: Path,
+    seed: int,
+    machine: Machine,
+    decided: Callable[[Callable[[], int]], int],
+    budget_s: float,
+    teller: Teller,
+) -> None:
     """Trains the embedded task's tokenizer and teacher from nothing, and writes them as a stock directory.
+
+    Args:
+        source: ``synthetic`` or ``synthetic:SEED``.
+        directory: Where the teacher is written.
+        work: Where its checkpoint is kept meanwhile.
+        seed: Of the data, where the source names none, and of the training.
+        machine: Decides the precision.
+        decided: Keeps the number of steps, once it was found.
+        budget_s: Seconds that it may take; a slow machine trains for fewer steps than the recipe has.
+        teller: Told of the progress.
 
     Raises:
         DataError: the source is no synthetic task.
@@ -140,8 +159,10 @@ def teach_synthetic(source: str, directory: Path, *, work: Path, seed: int, mach
         positions=LONGEST,
         labels=len(data.labels),
     )
-    recipe = _recipe_for(machine, seed)
-    start = from_scratch(shape, rng=np.random.default_rng([seed, 10]))
+    start = from_scratch(shape, rng=np.random.default_rng([seed, 10]), deviation=SYNTHETIC_DEVIATION)
+    recipe = replace(SYNTHETIC_RECIPE, bf16=machine.has_bf16, seed=seed)
+    steps = decided(lambda: min(recipe.steps, steps_of_one_in(budget_s, start, encoded, None, recipe)))
+    recipe = replace(recipe, steps=steps)
     weights: Weights = train_one(
         start,
         encoded,
@@ -154,10 +175,6 @@ def teach_synthetic(source: str, directory: Path, *, work: Path, seed: int, mach
     with published_directory(directory) as place:
         save_stock(weights, data.labels, place)
         tokenizer.save_pretrained(place)
-
-
-def _recipe_for(machine: Machine, seed: int) -> Recipe:
-    return replace(SYNTHETIC_RECIPE, bf16=machine.has_bf16, seed=seed)
 
 
 def teacher_accuracy(task: Task, *, machine: Machine) -> float:

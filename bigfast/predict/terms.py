@@ -16,7 +16,7 @@ from bigfast.predict.table import FloatArray
 TERMS = ("bert", "generic")
 BERT_FEATURES = ("layers", "hidden", "ffn", "heads", "length", "batch")
 
-VECTOR = 16  # float32 numbers, or int8 groups of four, in one 512-bit register
+VECTOR_WIDTHS = (2, 4, 8, 16)  # float32 numbers in registers of 64 to 512 bits
 TRIPLES_UP_TO = 5  # columns; beyond, there would be more products than rows
 PAIRS_UP_TO = 30
 
@@ -76,40 +76,39 @@ def generic_terms(features: FloatArray, *, lowest: FloatArray, highest: FloatArr
 def bert_terms(features: FloatArray) -> FloatArray:
     """The work of a BERT encoder: its matrix products, its attention, its element-wise passes and its pooler.
 
+    What a layer does is counted over all layers and over all but the last, since a runtime may compute of the last
+    layer only what the pooler reads; the fit decides. Sizes that no vector width divides are slower for the same
+    work: matrix products and attention occur once more for each width that does not fit.
+
     Args:
         features: The columns ``BERT_FEATURES``, shape (rows, 6), positive.
 
     Returns:
-        Shape (rows, 17). A kernel works in whole registers, so that a width of 17 may cost as much as 32: the
-        products occur with the true widths and with widths rounded up, and the fit decides.
+        Shape (rows, 26).
     """
     layers, hidden, ffn, heads, length, batch = features.T
-    tokens = layers * batch * length  # all that pass through a layer
-    pairs = layers * heads * batch * length**2  # one attention score each
-    wide_hidden, wide_ffn, wide_head = _round_up(hidden), _round_up(ffn), _round_up(hidden / heads)
-    return np.stack(
-        [
-            np.ones(len(features)),
-            layers,
+    head_size = hidden / heads
+    terms = [
+        np.ones(len(features)),
+        batch * length * hidden,  # embeddings
+        batch * hidden * hidden,  # pooler
+        hidden * hidden,
+    ]
+    for depth in (layers, layers - 1):
+        tokens = depth * batch * length  # all that pass through a layer
+        pairs = depth * heads * batch * length**2  # one attention score each
+        terms += [
+            depth,
             tokens * hidden,
+            tokens * ffn,
             tokens * hidden * hidden,
             tokens * hidden * ffn,
-            tokens * ffn,
             pairs,
-            pairs * hidden / heads,
-            batch * length * hidden,  # embeddings
-            batch * hidden * hidden,  # pooler
-            hidden * hidden,
-            tokens * hidden * wide_hidden,
-            tokens * wide_hidden * wide_hidden,
-            tokens * hidden * wide_ffn,
-            tokens * wide_hidden * ffn,
-            tokens * wide_hidden * wide_ffn,
-            pairs * wide_head,
-        ],
-        axis=1,
-    )
-
-
-def _round_up(width: FloatArray) -> FloatArray:
-    return np.ceil(width / VECTOR) * VECTOR
+            pairs * head_size,
+        ]
+    for width in VECTOR_WIDTHS:
+        terms += [
+            layers * batch * length * hidden * hidden * (hidden % width != 0),
+            layers * heads * batch * length**2 * (head_size % width != 0),
+        ]
+    return np.stack(terms, axis=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bigfast.backend import Options, find_backend
+from bigfast.backend import Options, find_backend, variant_name
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
 from bigfast.measure import Block, Event, Failure, Loaded, Protocol, Subject, measure, timings
@@ -84,6 +84,15 @@ class Plan:
         wanted = self.space.space.row(middle(self.space.space))
         distances = [np.abs(self.space.space.row(arch) / wanted - 1).sum() for arch in self.archs]
         return int(np.argmin(distances))
+
+    def is_of(self, profile: Profile) -> bool:
+        """Whether a finished profile is what this plan would have measured."""
+        return (
+            profile.machine.fingerprint == self.machine.fingerprint
+            and (profile.protocol, profile.space, profile.vocab) == (self.protocol, self.space, self.vocab)
+            and {m.arch for m in profile.measurements} == set(self.archs)
+            and set(profile.keys) == {f"{backend}:{variant_name(options)}" for backend, options in self.variants}
+        )
 
     def to_json(self) -> dict[str, Any]:
         """What identifies the plan, so that a resume can tell whether it is the same."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,22 @@ def supermodel_steps_in(
         parameter.grad = None
     update_s = 4e-9 * sum(p.numel() for p in model.parameters.values())  # Adam and clipping: some 40 bytes each
     return max(1, int(budget_s / (each_s + update_s)))
+
+
+def steps_of_one_in(
+    budget_s: float,
+    weights: Weights,
+    encoded: Encoded,
+    teacher: FloatArray | None,
+    recipe: Recipe,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> int:
+    """About how many steps of training one model fit into some seconds here, from a few that are thrown away."""
+    train_one(weights, encoded, teacher, replace(recipe, steps=1), identity="")
+    start = clock()
+    train_one(weights, encoded, teacher, replace(recipe, steps=PROBE_STEPS), identity="")
+    return max(1, int(budget_s / ((clock() - start) / PROBE_STEPS)))
 
 
 def train_one(

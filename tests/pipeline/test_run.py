@@ -13,13 +13,15 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from bigfast.backend import read_stock
+from bigfast.backend import Weights, read_stock
+from bigfast.backend.stock import save_stock
 from bigfast.cpu import detect
 from bigfast.data import accuracy, encode
 from bigfast.errors import Infeasible, InputError
 from bigfast.pipeline.config import RunConfig, checked_config
 from bigfast.pipeline.run import run
 from bigfast.search.evaluation import session_logits
+from bigfast.space import BertShape
 from bigfast_backends.onnx_runtime import OnnxRuntimeInt8
 
 WIDE_MS = 50.0  # every tiny model answers within it, so that no noise decides
@@ -216,3 +218,30 @@ def test_data_that_changed_under_a_run_are_noticed(finished: Path, tiny: Any) ->
             run(config_of(tiny), finished, machine=detect(), teller=Kept())
     finally:
         train.write_text(before)
+
+
+def test_single_sentences_of_four_classes_go_the_same_way(
+    finished: Path, tiny: Any, tmp_path: Path, own_lock: None
+) -> None:
+    """Another shape of task, in jsonl with names of its own, on a saved profile of the same space."""
+    words = ("dog", "cat", "bird", "fish")
+    for name, count in (("train", 80), ("validation", 24), ("unlabelled", 10)):
+        lines = [json.dumps({"body": f"ann is a {words[i % 4]} {i}", "kind": words[i % 4]}) for i in range(count)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    tokenizer = AutoTokenizer.from_pretrained(tiny.teacher)
+    shape = BertShape(layers=2, hidden=64, ffn=256, heads=4, vocab=len(tokenizer), positions=64, labels=4)
+    save_stock(Weights.random(shape, seed=6), words, tmp_path / "teacher")
+    tokenizer.save_pretrained(tmp_path / "teacher")
+    asked = {"data": str(tmp_path), "teacher": str(tmp_path / "teacher"), "profile": str(finished / "profile")}
+
+    outcome = run(
+        config_of(tiny, **asked, text_columns=("body",), label_column="kind", backend="onnxruntime-int8"),
+        tmp_path / "run",
+        machine=detect(),
+        teller=Kept(),
+    )
+
+    (found,) = outcome.models.values()
+    assert found["accuracy"]["n"] == 24
+    assert found["accuracy"]["dev"] is None
+    assert read_stock(tmp_path / "run" / "models" / f"{WIDE_MS:.3g}ms").labels == words

@@ -100,9 +100,9 @@ def test_a_field_that_is_wrong_is_one_sentence_naming_the_file(
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"prices_s": [0.1]}, "'prices_s' must be a list of 17 numbers"),
-        ({"prices_s": [-1] * 17}, "'prices_s' must have no number below 0"),
-        ({"prices_s": [1e308] * 17}, "predicts no positive number of seconds"),
+        ({"prices_s": [0.1]}, "'prices_s' must be a list of 26 numbers"),
+        ({"prices_s": [-1] * 26}, "'prices_s' must have no number below 0"),
+        ({"prices_s": [1e308] * 26}, "predicts no positive number of seconds"),
         ({"floor_s": 0}, "'floor_s' must be positive"),
         ({"highest": [1]}, "'highest' must be a list of 6 numbers"),
     ],

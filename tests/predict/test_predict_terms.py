@@ -22,12 +22,19 @@ def test_no_generic_work_is_negative() -> None:
     assert (generic_terms(features - 5, lowest=lowest, highest=highest) >= 0).all()
 
 
-def test_bert_work_is_the_same_for_widths_that_fill_the_same_registers_only_where_it_is_rounded() -> None:
-    features = np.array([[2, 65.0, 129, 1, 8, 1], [2, 80, 144, 1, 8, 1]])
+def test_work_of_one_layer_is_counted_only_where_a_layer_is_counted_whole() -> None:
+    """Seven terms are of all layers but the last, of which a runtime may compute next to nothing."""
+    terms = bert_terms(np.array([[1, 64.0, 128, 4, 8, 1]]))[0]
 
-    same = np.isclose(*bert_terms(features))
+    assert (terms[11:18] == 0).all()
+    assert (terms[:11] > 0).all()
 
-    assert np.flatnonzero(same).tolist() == [0, 1, 6, 12, 15, 16]
+
+def test_sizes_that_no_width_divides_have_further_work() -> None:
+    fitting, odd = bert_terms(np.array([[2, 64.0, 128, 4, 8, 1], [2, 68, 128, 4, 8, 1]]))
+
+    assert (fitting[18:] == 0).all()
+    assert [bool(term) for term in odd[18:]] == [False, True, False, True, True, True, True, True]
 
 
 def test_bert_features_are_in_the_order_that_the_terms_read() -> None:

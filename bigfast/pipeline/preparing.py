@@ -1,0 +1,143 @@
+"""What a run needs before anything is trained for it: the task, the profile, and what is to be searched."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from bigfast.backend import Backend, Options, choose_variant, find_backend, parse_backend
+from bigfast.errors import InputError
+from bigfast.measure import Protocol
+from bigfast.pipeline.config import DEFAULT_SHARES
+from bigfast.pipeline.profiling import architectures_in, fit_profile, fits_machine, measure_profile
+from bigfast.pipeline.searching import Wanted, limits_of, narrowed_for
+from bigfast.pipeline.situation import Run
+from bigfast.pipeline.task import Task, read_task, teach_synthetic, teacher_accuracy
+from bigfast.profile import Plan, Profile, load_profile
+from bigfast.space import space_named
+from bigfast.store import read_json, write_json
+from bigfast.supermodel.teacher import load_teacher
+
+
+def prepare_task(run: Run) -> Task:
+    """Data and teacher; the embedded teacher is trained first."""
+    config, place = run.config, run.place
+    with place.timed("data and teacher", run.seconds("data and teacher")):
+        if run.given is None and not place.teacher.exists():
+            run.teller.say("Training the embedded task's teacher.")
+            teach_synthetic(
+                config.data,
+                place.teacher,
+                work=place.work,
+                seed=config.seed,
+                machine=run.machine,
+                decided=partial(place.decided, "teacher steps"),
+                budget_s=0.9 * run.seconds("data and teacher"),
+                teller=run.teller,
+            )
+        task = read_task(
+            config.data,
+            run.given or load_teacher(str(place.teacher)),
+            text_columns=config.text_columns,
+            label_column=config.label_column,
+            seed=config.seed,
+        )
+        if not place.task.exists():
+            write_json(
+                place.task,
+                {
+                    "data": task.data.name,
+                    "fingerprint": task.data.fingerprint,
+                    "labels": list(task.data.labels),
+                    "train": len(task.train),
+                    "validation": len(task.validation),
+                    "unlabelled": None if task.unlabelled is None else len(task.unlabelled),
+                    "length": config.length or task.length,
+                    "teacher": task.teacher.name if run.given else "trained in this run",
+                    "teacher_accuracy": teacher_accuracy(task, machine=run.machine),
+                    "notes": list(task.data.notes),
+                },
+            )
+    about = read_json(place.task)
+    if about["fingerprint"] != task.data.fingerprint:
+        raise InputError(f"{config.data} has changed since {place.root} was begun: choose another directory")
+    for note in task.data.notes:
+        run.teller.say(note)
+    run.teller.say(
+        f"{task.data.name}: {len(task.train):,} training and {len(task.validation):,} validation rows, 95 % of "
+        f"at most {task.length} tokens; the teacher's accuracy is {about['teacher_accuracy']:.2%}"
+    )
+    return task
+
+
+def prepare_profile(run: Run, task: Task) -> Profile:
+    """The saved profile asked for, or one measured here."""
+    config, place, machine = run.config, run.place, run.machine
+    if config.profile is not None:
+        profile = load_profile(Path(config.profile))
+        fits_machine(profile, machine, source=config.profile)
+        return profile
+    if place.profile.exists():
+        profile = load_profile(place.profile)
+    else:
+        space = space_named(config.space, teacher=task.teacher.model.weights.shape)
+        protocol = Protocol(
+            batch=config.batch,
+            length=config.length or task.length,
+            threads=config.threads,
+            seed=config.seed,
+        )
+        count = config.architectures or place.decided(
+            "architectures",
+            lambda: architectures_in(run.seconds("profile"), protocol, variants=len(run.variants)),
+        )
+        plan = Plan.make(
+            machine=machine,
+            protocol=protocol,
+            space=space,
+            vocab=task.teacher.model.weights.shape.vocab,
+            count=count,
+            variants=run.variants,
+        )
+        with place.timed("profile", run.seconds("profile")):
+            profile = measure_profile(plan, place.profile, teller=run.teller)
+    if profile.fitted.keys() != set(profile.keys):
+        with place.timed("predictors", run.seconds("predictors")):
+            profile = fit_profile(place.profile, teller=run.teller)
+    return profile
+
+
+def prepare_search(run: Run, profile: Profile) -> Wanted:
+    """The backend and the limits; an infeasible limit ends here, before anything is trained."""
+    config = run.config
+    backend, options = _deployment(run, profile)
+    key = profile.key_of(backend.name, options)
+    wanted = Wanted(
+        profile=profile,
+        backend=backend,
+        options=choose_variant(backend, parse_backend(key)[1], run.machine),
+        limits_s=limits_of(profile, key, config.latency_ms, DEFAULT_SHARES),
+        generations=config.generations,
+        population=config.population,
+        seed=config.seed,
+    )
+    for part in narrowed_for(wanted):
+        binding = "" if part.binds else ", so this limit does not bind"
+        run.teller.say(
+            f"Within {part.limit_s * 1e3:.3g} ms on {wanted.key}: {len(part.rows):,} of {part.total:,} "
+            f"architectures{binding}"
+        )
+    return wanted
+
+
+def _deployment(run: Run, profile: Profile) -> tuple[Backend, Options]:
+    if run.config.backend != "auto":
+        name, options = parse_backend(run.config.backend)
+        return find_backend(name), options
+    known = {key.partition(":")[0]: find_backend(key.partition(":")[0]) for key in profile.keys}
+    int8 = [key for key in profile.keys if known[key.partition(":")[0]].precision == "int8"]
+    if not int8:
+        raise InputError("No int8 backend was profiled: add one with --backends, or name one with --backend")
+    fastest = min(int8, key=profile.median_p50_s)
+    run.teller.say(f"Deployment backend: {fastest}, the fastest int8 of the profile")
+    return known[fastest.partition(":")[0]], parse_backend(fastest)[1]
