@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -168,9 +169,12 @@ def _order_premise(dice: Dice, goal: Order) -> list[Fact]:
     return facts
 
 
+# Any: the premises of a family are drawn for its own kind of hypothesis alone.
+Family = tuple[float, float, Callable[[Dice], Fact], Callable[[Dice, Any], list[Fact]]]
+
 # Of each family: its share, the share of its premises that get a fact beside the point, and its draws. The
 # orders of a few names are soon all told, so that only such facts keep a later split as easy as the first.
-FAMILIES = (
+FAMILIES: tuple[Family, ...] = (
     (0.30, 0.1, _sets, _sets_premise),
     (0.15, 0.1, _being, _being_premise),
     (0.20, 0.1, _doing, _doing_premise),

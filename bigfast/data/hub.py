@@ -63,7 +63,9 @@ def read_hub(
         labels=labels.words,
         train=train,
         validation=validation,
-        unlabelled=spare and unlabelled_rows(_table(spec, spare, splits[spare], columns.label), columns),
+        unlabelled=(
+            unlabelled_rows(_table(spec, spare, splits[spare], columns.label), columns) if spare is not None else None
+        ),
         notes=(*([f"Split 'train': {dropped} rows without a label dropped."] if dropped else []), note),
         dev_source=partial(_read_dev, spec, dev, splits, columns, labels),
     )
