@@ -10,13 +10,13 @@ MIB = 2**20
 
 # Shares of the time, by stage; those that a run does not need are left out and the rest grows.
 _SHARES = {
-    "data and teacher": 0.22,
-    "profile": 0.22,
-    "predictors": 0.06,
-    "supermodel": 0.22,
-    "search": 0.13,
-    "post-training": 0.10,
-    "promise and export": 0.05,
+    "data and teacher": 0.31,
+    "profile": 0.17,
+    "predictors": 0.05,
+    "supermodel": 0.24,
+    "search": 0.06,
+    "post-training": 0.11,
+    "promise and export": 0.06,
 }
 _SHARES_WITH_TEACHER = {
     "data and teacher": 0.02,

@@ -30,11 +30,11 @@ from bigfast.supermodel.train import steps_of_one_in, train_one, training_identi
 
 LONGEST = 128  # tokens of a text that is trained or evaluated on: the paper's
 
-# The embedded teacher, found by trying: the smallest that learns the synthetic task in two minutes on two cores.
+# The embedded teacher: of the sizes and recipes that were tried, the most accurate after two minutes on two cores.
 SYNTHETIC_VOCAB = 400
 SYNTHETIC_LAYERS, SYNTHETIC_HIDDEN, SYNTHETIC_HEADS, SYNTHETIC_FFN = 4, 128, 4, 512
 SYNTHETIC_DEVIATION = 0.06
-SYNTHETIC_RECIPE = Recipe(steps=3500, batch_size=32, learning_rate=8e-4, warmup_share=0.1, beta2=0.98, hard_share=1.0)
+SYNTHETIC_RECIPE = Recipe(steps=3750, batch_size=32, learning_rate=7e-4, warmup_share=0.1, beta2=0.98, hard_share=1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from bigfast.supermodel.loop import BatchOrder, Recipe, Told, nobody, run_traini
 from bigfast.supermodel.loss import distillation_loss
 from bigfast.supermodel.sampling import sampling_named
 
-PROBE_STEPS = 6
+PROBE_STEPS = 10
 
 
 def training_identity(recipe: Recipe, *parts: object) -> str:
@@ -139,10 +139,16 @@ def steps_of_one_in(
     clock: Callable[[], float] = time.monotonic,
 ) -> int:
     """About how many steps of training one model fit into some seconds here, from a few that are thrown away."""
-    train_one(weights, encoded, teacher, replace(recipe, steps=1), identity="")
-    start = clock()
-    train_one(weights, encoded, teacher, replace(recipe, steps=PROBE_STEPS), identity="")
-    return max(1, int(budget_s / ((clock() - start) / PROBE_STEPS)))
+
+    def seconds_of(steps: int) -> float:
+        start = clock()
+        train_one(weights, encoded, teacher, replace(recipe, steps=steps), identity="")
+        return clock() - start
+
+    seconds_of(1)  # allocates and warms up
+    once_s = seconds_of(1)  # mostly what does not grow with the steps
+    each_s = (seconds_of(1 + PROBE_STEPS) - once_s) / PROBE_STEPS
+    return max(1, int(budget_s / max(each_s, 1e-6)))
 
 
 def train_one(
