@@ -38,6 +38,8 @@ for command in (run, cpu, backends, profile, predict, narrow, teach, train, sear
     app.command()(command)
 app.add_typer(profiles)
 
+NAMES = {command.callback.__name__ for command in app.registered_commands if command.callback} | {"profiles"}
+
 
 def main() -> None:
     """The entry point of the ``bigfast`` command."""
@@ -53,8 +55,9 @@ def exit_code_of(arguments: list[str]) -> int:
         return error.exit_code
     except TyperException as error:
         text = error.format_message() if hasattr(error, "format_message") else str(error)
+        known = [name for name in arguments[:1] if name in NAMES]
         if text.strip():
-            print(f"bigfast: {text}; see 'bigfast {' '.join(arguments[:1])} --help'", file=sys.stderr)
+            print(f"bigfast: {text.rstrip('.?')}; see '{' '.join(['bigfast', *known])} --help'", file=sys.stderr)
         return BAD_INPUT
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED

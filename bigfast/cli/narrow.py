@@ -13,7 +13,7 @@ from bigfast.cli.options import Json, LatencyMs
 def narrow(
     profile: Annotated[Path, typer.Argument(help="A profile's directory.")],
     latency_ms: LatencyMs,
-    backend: Annotated[str, typer.Option(help="The backend to deploy on.")] = "torch-int8",
+    backend: Annotated[str | None, typer.Option(help="To deploy on; default: the profile's fastest int8.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the feasible architectures as CSV.")] = None,
     json: Json = False,
 ) -> None:
@@ -22,15 +22,15 @@ def narrow(
     Examples: `bigfast narrow my-cpu --latency-ms 5,10` and
     `bigfast narrow my-cpu --latency-ms 5 --backend onnxruntime-int8 --out feasible.csv`
     """
-    from bigfast.backend import parse_backend
     from bigfast.cli.options import limits
     from bigfast.cli.showing import milliseconds, show_json, show_table
     from bigfast.profile import load_profile
+    from bigfast.search import deployment_key
     from bigfast.search import narrow as narrowed
     from bigfast.store import write_text
 
     loaded = load_profile(profile)
-    key = loaded.key_of(*parse_backend(backend))
+    key = deployment_key(loaded, backend)
     parts = [narrowed(loaded, key, limit / 1e3) for limit in limits(latency_ms)]
     names = [choice.name for choice in loaded.space.space.choices]
     if out is not None:
@@ -52,6 +52,15 @@ def narrow(
         )
         return
     show_table(
-        ("limit", "feasible", "of", "slowest of them"),
-        [(milliseconds(p.limit_s), len(p.rows), p.total, milliseconds(p.predicted_s.max())) for p in parts],
+        ("limit", "feasible", "of", "slowest of them", "its 90 % bound"),
+        [
+            (
+                milliseconds(p.limit_s),
+                len(p.rows),
+                p.total,
+                milliseconds(p.predicted_s.max()),
+                milliseconds(p.upper_s.max()),
+            )
+            for p in parts
+        ],
     )

@@ -15,7 +15,7 @@ def search(
     supermodel: Annotated[Path, typer.Option(help="A trained supermodel.")],
     data: Data,
     latency_ms: LatencyMs = None,
-    backend: Annotated[str, typer.Option(help="The backend to deploy on.")] = "torch-int8",
+    backend: Annotated[str | None, typer.Option(help="To deploy on; default: the profile's fastest int8.")] = None,
     out: Out = Path("search"),
     rows: Annotated[int | None, typer.Option(min=1, help="Validation rows to judge on; default: all.")] = None,
     generations: Annotated[int, typer.Option(min=1, help="Of the evolution.")] = 4,
@@ -37,14 +37,15 @@ def search(
     from bigfast.pipeline.config import DEFAULT_SHARES
     from bigfast.pipeline.profiling import fits_machine
     from bigfast.profile import load_profile
+    from bigfast.search import deployment_key
 
     asked = limits(latency_ms)
     machine = detect()
-    name, options = parse_backend(backend)
-    found = usable_backend(name)
     loaded = load_profile(profile)
     fits_machine(loaded, machine, source=str(profile))
-    key = loaded.key_of(name, options)
+    key = deployment_key(loaded, backend)
+    name, options = parse_backend(key)
+    found = usable_backend(name)
 
     from bigfast.pipeline.searching import Wanted, kept_search, limits_of, narrowed_for, run_search
     from bigfast.pipeline.task import read_task
@@ -54,7 +55,7 @@ def search(
     wanted = Wanted(
         profile=loaded,
         backend=found,
-        options=choose_variant(found, parse_backend(key)[1], machine),
+        options=choose_variant(found, options, machine),
         limits_s=limits_of(loaded, key, asked, DEFAULT_SHARES),
         generations=generations,
         population=population,

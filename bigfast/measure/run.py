@@ -109,6 +109,19 @@ def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: 
     return [int(i) for i in np.random.default_rng([seed, round]).permutation(count)]
 
 
+def check_threads(threads: int, machine: Machine) -> None:
+    """Refuses more threads than there are cores for them.
+
+    Raises:
+        InputError: there are fewer cores, with their number.
+    """
+    if machine.usable_cores is not None and threads > machine.usable_cores:
+        raise InputError(
+            f"{threads} threads were asked for, but only {machine.usable_cores} cores may be used here: "
+            f"use --threads {machine.usable_cores}"
+        )
+
+
 def measure(
     subjects: Sequence[Subject],
     protocol: Protocol,
@@ -137,11 +150,7 @@ def measure(
         Busy: another process measures on this machine.
         UnknownName: a backend that is not installed.
     """
-    if machine.usable_cores is not None and protocol.threads > machine.usable_cores:
-        raise InputError(
-            f"{protocol.threads} threads were asked for, but only {machine.usable_cores} cores may be used here: "
-            f"use --threads {machine.usable_cores}"
-        )
+    check_threads(protocol.threads, machine)
     events = list(done)
     start = clock() - max((e.started_s for e in events if isinstance(e, Block)), default=0.0)
     with exclusive(MACHINE_LOCK, what="this machine's clock"), ExitStack() as stack:

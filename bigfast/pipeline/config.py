@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bigfast.errors import InputError
+from bigfast.errors import InputError, UnknownName
 
 DEFAULT_BACKENDS = ("torch-fp32", "torch-int8", "onnxruntime-fp32", "onnxruntime-int8")
 SYNTHETIC = "synthetic"
@@ -78,6 +78,9 @@ def checked_config(values: dict[str, Any], *, source: str) -> RunConfig:
     Raises:
         InputError: a name is unknown or a value wrong.
     """
+    for name in values:
+        if name not in RunConfig.model_fields:
+            raise UnknownName(f"option in {source}", name, RunConfig.model_fields)
     try:
         config = RunConfig.model_validate(values)
     except ValidationError as error:
@@ -109,6 +112,6 @@ def read_config(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except FileNotFoundError as error:
-        raise InputError(f"There is no configuration {path}") from error
+        raise InputError(f"There is no configuration {path}: give a TOML file, or options alone") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InputError(f"{path} is not a readable TOML file: {error}") from error

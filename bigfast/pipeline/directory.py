@@ -17,6 +17,9 @@ from bigfast.store import exclusive, read_json, write_json
 FORMAT = "bigfast.run"
 SCHEMA_VERSION = 1
 
+# What a run leaves that ended before it had made anything, for a mistake in what was asked: the next may be another.
+NOT_YET_A_RESULT = {".lock", "run.json", "stages.json"}
+
 
 @dataclass(frozen=True, slots=True)
 class RunDirectory:
@@ -121,9 +124,10 @@ def open_run(root: Path, config: RunConfig, machine: Machine) -> Iterator[RunDir
     if root.exists() and not root.is_dir():
         raise InputError(f"{root} is a file: choose a directory for the run")
     with exclusive(root / ".lock", what=str(root)):
-        if run.document.exists():
+        made = {path.name for path in root.iterdir()} - NOT_YET_A_RESULT
+        if run.document.exists() and made:
             _check_same(run.document, asked)
-        elif any(path.name != ".lock" for path in root.iterdir()):
+        elif made:
             raise InputError(f"{root} holds files but no run of bigfast: choose an empty or new directory with --out")
         else:
             write_json(run.document, asked)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bigfast.backend import Backend, Options, choose_variant, find_backend, parse_backend
-from bigfast.errors import InputError
+from bigfast.backend import choose_variant, find_backend, parse_backend
+from bigfast.errors import Infeasible, InputError
 from bigfast.measure import Protocol
 from bigfast.pipeline.config import DEFAULT_SHARES
 from bigfast.pipeline.profiling import architectures_in, fit_profile, fits_machine, measure_profile
@@ -14,6 +14,7 @@ from bigfast.pipeline.searching import Wanted, limits_of, narrowed_for
 from bigfast.pipeline.situation import Run
 from bigfast.pipeline.task import Task, read_task, teach_synthetic, teacher_accuracy
 from bigfast.profile import Plan, Profile, load_profile
+from bigfast.search import deployment_key
 from bigfast.space import space_named
 from bigfast.store import read_json, write_json
 from bigfast.supermodel.teacher import load_teacher
@@ -58,6 +59,12 @@ def prepare_task(run: Run) -> Task:
                     "notes": list(task.data.notes),
                 },
             )
+    positions = task.teacher.model.weights.shape.positions
+    if config.length is not None and config.length > positions:
+        raise InputError(
+            f"Texts of {config.length} tokens cannot be timed: the teacher has {positions} positions, "
+            f"so use --length {positions} or less"
+        )
     about = read_json(place.task)
     if about["fingerprint"] != task.data.fingerprint:
         raise InputError(f"{config.data} has changed since {place.root} was begun: choose another directory")
@@ -110,34 +117,29 @@ def prepare_profile(run: Run, task: Task) -> Profile:
 def prepare_search(run: Run, profile: Profile) -> Wanted:
     """The backend and the limits; an infeasible limit ends here, before anything is trained."""
     config = run.config
-    backend, options = _deployment(run, profile)
-    key = profile.key_of(backend.name, options)
+    key = deployment_key(profile, None if config.backend == "auto" else config.backend)
+    if config.backend == "auto":
+        run.teller.say(f"Deployment backend: {key}, the fastest int8 of the profile")
+    name, options = parse_backend(key)
+    backend = find_backend(name)
     wanted = Wanted(
         profile=profile,
         backend=backend,
-        options=choose_variant(backend, parse_backend(key)[1], run.machine),
+        options=choose_variant(backend, options, run.machine),
         limits_s=limits_of(profile, key, config.latency_ms, DEFAULT_SHARES),
         generations=config.generations,
         population=config.population,
         seed=config.seed,
     )
-    for part in narrowed_for(wanted):
+    try:
+        narrowed = narrowed_for(wanted)
+    except Infeasible as error:
+        kept = config.profile or run.place.profile
+        raise Infeasible(f"{error}, in another --out and with --profile {kept} to keep what was measured") from error
+    for part in narrowed:
         binding = "" if part.binds else ", so this limit does not bind"
         run.teller.say(
             f"Within {part.limit_s * 1e3:.3g} ms on {wanted.key}: {len(part.rows):,} of {part.total:,} "
             f"architectures{binding}"
         )
     return wanted
-
-
-def _deployment(run: Run, profile: Profile) -> tuple[Backend, Options]:
-    if run.config.backend != "auto":
-        name, options = parse_backend(run.config.backend)
-        return find_backend(name), options
-    known = {key.partition(":")[0]: find_backend(key.partition(":")[0]) for key in profile.keys}
-    int8 = [key for key in profile.keys if known[key.partition(":")[0]].precision == "int8"]
-    if not int8:
-        raise InputError("No int8 backend was profiled: add one with --backends, or name one with --backend")
-    fastest = min(int8, key=profile.median_p50_s)
-    run.teller.say(f"Deployment backend: {fastest}, the fastest int8 of the profile")
-    return known[fastest.partition(":")[0]], parse_backend(fastest)[1]

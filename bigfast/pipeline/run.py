@@ -9,6 +9,7 @@ from typing import Any
 from bigfast.backend import choose_variant, find_backend, parse_backend
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
+from bigfast.measure import check_threads
 from bigfast.pipeline.config import RunConfig
 from bigfast.pipeline.directory import open_run
 from bigfast.pipeline.making import make_models, make_search, make_supermodel
@@ -54,6 +55,7 @@ def run(config: RunConfig, root: Path, *, machine: Machine, teller: Teller) -> O
         Infeasible: no architecture meets a limit; the profile is kept.
         Busy: another process measures here, or runs in this directory.
     """
+    check_threads(config.threads, machine)
     variants = [] if config.profile else chosen_variants(config.backends, machine)
     if config.backend != "auto":
         _check_backend(config, machine)

@@ -1,7 +1,7 @@
 """Which one: the generic ask/tell core, its strategies, and what evaluates quantized candidates."""
 
 from bigfast.search.core import Evaluation, Found, Strategy, search
-from bigfast.search.narrow import Narrowed, narrow
+from bigfast.search.narrow import Narrowed, deployment_key, narrow
 from bigfast.search.strategies import Evolution
 from bigfast.search.study import Study, open_study
 
@@ -12,6 +12,7 @@ __all__ = [
     "Narrowed",
     "Strategy",
     "Study",
+    "deployment_key",
     "narrow",
     "open_study",
     "search",

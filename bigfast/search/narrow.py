@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bigfast.errors import Infeasible
+from bigfast.backend import find_backend, parse_backend
+from bigfast.errors import Infeasible, InputError
 from bigfast.profile import Profile
 
 LEVEL = 0.9  # of the upper bound that must lie within the limit
@@ -35,6 +36,25 @@ class Narrowed:
     def binds(self) -> bool:
         """Whether the limit excludes anything."""
         return len(self.rows) < self.total
+
+
+def deployment_key(profile: Profile, wanted: str | None) -> str:
+    """The key of the backend to deploy on: the one wanted, or the fastest int8 of a profile.
+
+    Args:
+        profile: What was measured.
+        wanted: A backend's name, with options if any; None for the fastest int8.
+
+    Raises:
+        UnknownName: it was not measured.
+        InputError: none is wanted, and no int8 backend was measured.
+    """
+    if wanted is not None:
+        return profile.key_of(*parse_backend(wanted))
+    int8 = [key for key in profile.keys if find_backend(key.partition(":")[0]).precision == "int8"]
+    if not int8:
+        raise InputError(f"This profile has no int8 backend, only {', '.join(profile.keys)}: name one with --backend")
+    return min(int8, key=profile.median_p50_s)
 
 
 def narrow(profile: Profile, key: str, limit_s: float) -> Narrowed:

@@ -33,7 +33,7 @@ def storage_errors(path: Path) -> Iterator[None]:
             raise StorageError(
                 f"No room to write {path}: free some space and run the same command again, nothing is lost"
             ) from error
-        raise StorageError(f"Cannot write {path}: {error.strerror or error}") from error
+        raise StorageError(f"Cannot write {path}: {error.strerror or error}; choose another place") from error
 
 
 def _sync_directory(directory: Path) -> None:
@@ -101,6 +101,7 @@ def published_directory(path: Path) -> Iterator[Path]:
             yield temporary
             temporary.chmod(0o755)
             for file in temporary.rglob("*"):
+                file.chmod(0o755 if file.is_dir() else 0o644)  # some writers leave files that only we may read
                 sync_file(file)
             _sync_directory(temporary)
             if path.exists():

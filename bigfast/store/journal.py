@@ -27,7 +27,7 @@ class Journal:
         try:
             self._db = sqlite3.connect(path, isolation_level=None)
         except sqlite3.OperationalError as error:
-            raise StorageError(f"Cannot write {path}: {error}") from error
+            raise StorageError(f"Cannot write {path}: {error}; free some space, or choose another place") from error
         try:
             self._prepare()
         except BaseException:
@@ -48,7 +48,7 @@ class Journal:
             )
             self._db.execute(f"PRAGMA user_version={FORMAT}")
         except sqlite3.OperationalError as error:
-            raise StorageError(f"Cannot write {path}: {error}") from error
+            raise StorageError(f"Cannot write {path}: {error}; free some space, or choose another place") from error
         except sqlite3.DatabaseError as error:
             raise InputError(f"{path} is not a journal of bigfast ({error}): move it away to start anew") from error
 

@@ -38,7 +38,9 @@ def exclusive(path: Path, *, what: str) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise Busy(f"Process {holder} is using {what}: wait until it has ended, or end it") from error
+            raise Busy(
+                f"Process {holder} is using {what}: wait until it has ended and run the same command again"
+            ) from error
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield

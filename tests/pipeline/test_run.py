@@ -17,7 +17,7 @@ from bigfast.backend import Weights, read_stock
 from bigfast.backend.stock import save_stock
 from bigfast.cpu import detect
 from bigfast.data import accuracy, encode
-from bigfast.errors import Infeasible, InputError
+from bigfast.errors import DataError, Infeasible, InputError
 from bigfast.pipeline.config import RunConfig, checked_config
 from bigfast.pipeline.run import run
 from bigfast.search.evaluation import session_logits
@@ -186,6 +186,20 @@ def test_the_directory_of_another_run_is_refused_and_untouched(finished: Path, t
         run(config_of(tiny, seed=1), finished, machine=detect(), teller=Kept())
 
     assert (finished / "run.json").read_text() == before
+
+
+def test_a_mistake_in_what_was_asked_may_be_mended_in_the_same_directory(tiny: Any, tmp_path: Path) -> None:
+    """A run that ended before it had made anything leaves nothing that the next would be another run of."""
+    for data in ("no-such-directory", "neither-this"):
+        with pytest.raises(DataError):
+            run(config_of(tiny, data=data), tmp_path / "run", machine=detect(), teller=Kept())
+
+
+def test_more_threads_than_cores_are_refused_before_anything_is_made(tiny: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="use --threads"):
+        run(config_of(tiny, threads=4096), tmp_path / "run", machine=detect(), teller=Kept())
+
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_directory_with_other_files_is_refused_and_untouched(tmp_path: Path, tiny: Any) -> None:
