@@ -19,6 +19,7 @@ from bigfast.supermodel.loss import distillation_loss
 from bigfast.supermodel.sampling import sampling_named, sandwich, uniform
 from bigfast.supermodel.start import from_scratch
 from bigfast.supermodel.train import (
+    PROBE_STEPS,
     _SupermodelStep,
     supermodel_steps_in,
     train_one,
@@ -174,7 +175,7 @@ def test_an_epochs_smaller_last_batch_is_divided_too(rows: Make) -> None:
 def test_probing_the_speed_changes_nothing(rows: Make) -> None:
     encoded = rows(20)
     probed = start()
-    seconds = iter([100.0, 106.0])
+    seconds = iter([100.0, 100.0 + PROBE_STEPS])
 
     steps = supermodel_steps_in(50.0, probed, encoded, None, RECIPE, clock=lambda: next(seconds))
 
