@@ -14,7 +14,6 @@ def export(
     search: Annotated[Path, typer.Option(help="A finished search's directory.")],
     posttrained: Annotated[Path, typer.Option(help="What 'bigfast posttrain' wrote for it.")],
     profile: Annotated[Path, typer.Option(help="The profile that was searched with.")],
-    supermodel: Annotated[Path, typer.Option(help="The supermodel that was searched.")],
     data: Data,
     teacher: Teacher,
     out: Out = Path("models"),
@@ -26,22 +25,20 @@ def export(
 ) -> None:
     """Measures each post-trained winner against its limit, and writes what can be deployed.
 
-    Examples: `bigfast export --search search --posttrained posttrained --profile my-cpu --supermodel supermodel
+    Examples: `bigfast export --search search --posttrained posttrained --profile my-cpu
     --data my-data --teacher my-teacher` and the same with `--seconds 10 --out models`
     """
-    from bigfast.backend import choose_variant, find_backend, parse_backend, usable_backend
+    from bigfast.backend import choose_variant, parse_backend, usable_backend
     from bigfast.cli.options import columns
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
     from bigfast.errors import InputError, PromiseBroken
-    from bigfast.pipeline.finishing import Finish, described, model_name
+    from bigfast.pipeline.finishing import Finish, described, further_int8, model_name
     from bigfast.pipeline.profiling import fits_machine
-    from bigfast.pipeline.searching import Wanted
     from bigfast.pipeline.task import read_task
     from bigfast.profile import load_profile
     from bigfast.space import Arch
     from bigfast.store import read_json
-    from bigfast.supermodel.saved import load_supermodel
     from bigfast.supermodel.teacher import load_teacher
 
     machine = detect()
@@ -54,22 +51,13 @@ def export(
         data, load_teacher(teacher), text_columns=columns(text_columns), label_column=label_column, seed=seed
     )
     dev = task.data.read_dev()
-    others = (find_backend(key.partition(":")[0]) for key in loaded.keys if key.partition(":")[0] != name)
     finish = Finish(
         task=task,
-        wanted=Wanted(
-            profile=loaded,
-            backend=backend,
-            options=choose_variant(backend, options, machine),
-            limits_s=tuple(limit["limit_s"] for limit in found["limits"]),
-            generations=1,
-            population=1,
-            seed=seed,
-        ),
-        supermodel=load_supermodel(supermodel)[0],
+        backend=backend,
+        options=choose_variant(backend, options, machine),
         validation=task.validation,
         dev=None if dev is None else task.encoded(dev),
-        artefacts=tuple(b for b in others if b.precision == "int8" and b.available().usable),
+        artefacts=further_int8(loaded, backend),
         protocol=loaded.protocol,
         machine=machine,
         teacher=task.teacher.name,

@@ -30,17 +30,19 @@ def posttrain(
     `bigfast posttrain --search search --supermodel supermodel --data my-data --teacher my-teacher --steps 2000`
     """
     from dataclasses import replace
+    from functools import partial
 
     from bigfast.backend import choose_variant, parse_backend, usable_backend
     from bigfast.cli.options import columns
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
+    from bigfast.pipeline.directory import decided_once
     from bigfast.pipeline.finishing import model_name, posttrain_recipe, posttrained
     from bigfast.pipeline.task import read_task
     from bigfast.pipeline.training import lesson_of
     from bigfast.search.evaluation import Evaluator
     from bigfast.space import Arch
-    from bigfast.store import read_json, write_json
+    from bigfast.store import read_json
     from bigfast.supermodel.saved import load_supermodel
     from bigfast.supermodel.teacher import load_teacher
     from bigfast.supermodel.train import steps_of_one_in
@@ -68,17 +70,13 @@ def posttrain(
         seed=seed,
         teller=teller,
     )
-    kept = out / "decided.json"
-    decided: dict[str, int] = read_json(kept) if kept.exists() else {}
     results = {}
     for number, limit in enumerate(found["limits"]):
         arch, place = Arch.parse(limit["winner"]), model_name(limit["limit_s"])
         recipe = posttrain_recipe(machine=machine, seed=seed + 1 + number)
-        if steps is None and place not in decided:
-            share_s = 60 * minutes / len(found["limits"])
-            decided[place] = steps_of_one_in(share_s, model.extract(arch), lesson.encoded, lesson.logits, recipe)
-            write_json(kept, decided)
-        recipe = replace(recipe, steps=steps or decided[place])
+        share_s = 60 * minutes / len(found["limits"])
+        decide = partial(steps_of_one_in, share_s, model.extract(arch), lesson.encoded, lesson.logits, recipe)
+        recipe = replace(recipe, steps=steps or decided_once(out / "decided.json", place, decide))
         _, figures = posttrained(
             model, arch, lesson, recipe, evaluator=evaluator, labels=labels, place=out / place, teller=teller
         )

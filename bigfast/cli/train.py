@@ -41,10 +41,11 @@ def train(
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
     from bigfast.errors import InputError, UnknownName
+    from bigfast.pipeline.directory import decided_once
     from bigfast.pipeline.task import read_task
     from bigfast.pipeline.training import start_of, steps_within, supermodel_recipe, trained_supermodel
     from bigfast.space import space_named
-    from bigfast.store import read_json, write_json
+    from bigfast.store import read_json
     from bigfast.supermodel.sampling import sampling_named
     from bigfast.supermodel.teacher import load_teacher
 
@@ -67,14 +68,12 @@ def train(
         learning_rate=learning_rate or recipe.learning_rate,
     )
     work = out.with_name(f"{out.name}.work")
-    kept = work / "decided.json"
     if steps is None:
-        if kept.exists():
-            steps = int(read_json(kept)["steps"])
-        else:
-            model = start_of(task, chosen, start="scratch", seed=seed)
-            steps = steps_within(60 * minutes, model, task, recipe)
-            write_json(kept, {"steps": steps})
+        steps = decided_once(
+            work / "decided.json",
+            "steps",
+            lambda: steps_within(60 * minutes, start_of(task, chosen, start="scratch", seed=seed), task, recipe),
+        )
     trained_supermodel(
         task, chosen, replace(recipe, steps=steps), out, start=start, work=work, machine=machine, teller=teller
     )

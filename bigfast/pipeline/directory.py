@@ -79,12 +79,7 @@ class RunDirectory:
 
     def decided(self, name: str, decide: Callable[[], int]) -> int:
         """A number that depends on this machine's speed: decided once, and kept for every resume."""
-        path = self.root / "decided.json"
-        known: dict[str, Any] = read_json(path) if path.exists() else {}
-        if name not in known:
-            known[name] = decide()
-            write_json(path, known)
-        return int(known[name])
+        return decided_once(self.root / "decided.json", name, decide)
 
     @contextmanager
     def timed(self, name: str, budget_s: float) -> Iterator[None]:
@@ -103,6 +98,15 @@ class RunDirectory:
             if took_s >= 0.1:
                 mine["took_s"] += took_s
             write_json(path, {"stages": stages})
+
+
+def decided_once(path: Path, name: str, decide: Callable[[], int]) -> int:
+    """The number of that name in a JSON file, or what ``decide`` finds, which is then kept there."""
+    known: dict[str, Any] = read_json(path) if path.exists() else {}
+    if name not in known:
+        known[name] = decide()
+        write_json(path, known)
+    return int(known[name])
 
 
 @contextmanager

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bigfast.backend import Backend, Weights, choose_variant, find_backend, read_stock
+from bigfast.backend import Backend, Options, Weights, choose_variant, find_backend, read_stock
 from bigfast.backend.stock import save_stock
 from bigfast.cpu import Machine
 from bigfast.data import Accuracy, Encoded
@@ -16,18 +16,16 @@ from bigfast.deploy.posttrain import PostTrained, posttrain
 from bigfast.deploy.promise import Promise, measure_promise
 from bigfast.errors import InputError
 from bigfast.measure import Protocol
-from bigfast.pipeline.searching import Wanted
 from bigfast.pipeline.task import Task, progress_of
 from bigfast.pipeline.telling import Teller
-from bigfast.pipeline.training import Lesson
+from bigfast.pipeline.training import LEAST_STEPS, Lesson
+from bigfast.profile import Profile
 from bigfast.search.evaluation import Evaluator
 from bigfast.space import Arch, parameters
 from bigfast.store import published_directory, read_json, write_json
 from bigfast.supermodel.elastic import Supermodel
 from bigfast.supermodel.loop import Recipe
 from bigfast.supermodel.train import training_identity
-
-LEAST_STEPS = 20
 
 
 def model_name(limit_s: float) -> str:
@@ -37,8 +35,9 @@ def model_name(limit_s: float) -> str:
 
 def posttrain_recipe(*, machine: Machine, seed: int) -> Recipe:
     """How a winner is trained on unless told otherwise; the number of steps is for the caller to fill in."""
-    recipe = Recipe(steps=LEAST_STEPS, batch_size=32, learning_rate=1.5e-4, hard_share=0.3, bf16=machine.has_bf16)
-    return replace(recipe, seed=seed)
+    return Recipe(
+        steps=LEAST_STEPS, batch_size=32, learning_rate=1.5e-4, hard_share=0.3, bf16=machine.has_bf16, seed=seed
+    )
 
 
 def posttrained(
@@ -92,8 +91,8 @@ class Finish:
 
     Attributes:
         task: For tokenizer, labels and the development rows.
-        wanted: Backend, variant and seed.
-        supermodel: For the architecture's heads.
+        backend: The deployment backend.
+        options: Its variant.
         validation: Rows that the accuracies are of.
         dev: Development rows, read once the search has ended; None where there are none.
         artefacts: Further backends that the export prepares a file for.
@@ -103,8 +102,8 @@ class Finish:
     """
 
     task: Task
-    wanted: Wanted
-    supermodel: Supermodel
+    backend: Backend
+    options: Options
     validation: Encoded
     dev: Encoded | None
     artefacts: tuple[Backend, ...]
@@ -113,7 +112,7 @@ class Finish:
     teacher: str
 
     def _accuracy(self, backend: Backend, weights: Weights, encoded: Encoded) -> Accuracy:
-        options = self.wanted.options if backend.name == self.wanted.backend.name else {}
+        options = self.options if backend.name == self.backend.name else {}
         variant = choose_variant(backend, options, self.machine)
         threads = self.machine.usable_cores or 1
         return Evaluator(backend, variant, encoded, machine=self.machine, threads=threads).accuracy(weights)
@@ -123,7 +122,7 @@ class Finish:
     ) -> dict[str, Any]:
         """Writes the model's directory and returns what its ``bigfast.json`` says."""
         weights = read_stock(stock).weights
-        backend = self.wanted.backend
+        backend = self.backend
         dev = None if self.dev is None else self._accuracy(backend, weights, self.dev)
         float_backend = find_backend(backend.name.rpartition("-")[0] + "-fp32")
         about: dict[str, Any] = {
@@ -146,7 +145,7 @@ class Finish:
             "latency": promise.to_json(),
         }
         targets = [
-            Target(backend=b, options=self.wanted.options if b is backend else {}, threads=self.protocol.threads)
+            Target(backend=b, options=self.options if b is backend else {}, threads=self.protocol.threads)
             for b in (backend, *self.artefacts)
         ]
         export_model(
@@ -173,8 +172,8 @@ class Finish:
             return about
         promise = measure_promise(
             stock,
-            backend=self.wanted.backend.name,
-            options=self.wanted.options,
+            backend=self.backend.name,
+            options=self.options,
             protocol=self.protocol,
             machine=self.machine,
             limit_s=limit_s,
@@ -182,6 +181,13 @@ class Finish:
             told=lambda share: teller.progress(share, 1.0, f"measuring the promise of {limit_s * 1e3:.3g} ms"),
         )
         return self.export(arch, stock, figures, promise, directory)
+
+
+def further_int8(profile: Profile, backend: Backend) -> tuple[Backend, ...]:
+    """The other int8 backends of a profile that can be used here: an export prepares a file for them too."""
+    names = {key.partition(":")[0] for key in profile.keys} - {backend.name}
+    others = (find_backend(name) for name in sorted(names))
+    return tuple(b for b in others if b.precision == "int8" and b.available().usable)
 
 
 def described(about: dict[str, Any]) -> str:

@@ -8,9 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bigfast.backend import Backend, find_backend
 from bigfast.errors import Infeasible
-from bigfast.pipeline.finishing import Finish, described, model_name, posttrain_recipe, posttrained
+from bigfast.pipeline.finishing import Finish, described, further_int8, model_name, posttrain_recipe, posttrained
 from bigfast.pipeline.searching import Wanted, kept_search, narrowed_for, rows_within, run_search
 from bigfast.pipeline.situation import Run
 from bigfast.pipeline.task import Task
@@ -121,14 +120,13 @@ def make_models(
                 place=place.work / model_name(limit_s),
                 teller=run.teller,
             )
-    return _export(run, task, wanted, supermodel, winners, stocks)
+    return _export(run, task, wanted, winners, stocks)
 
 
 def _export(
     run: Run,
     task: Task,
     wanted: Wanted,
-    supermodel: Supermodel,
     winners: Sequence[tuple[float, Arch]],
     stocks: dict[float, tuple[Path, dict[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
@@ -140,11 +138,11 @@ def _export(
             run.teller.say("There are no development rows: all accuracies are of the rows that chose the model.")
         finish = Finish(
             task=task,
-            wanted=wanted,
-            supermodel=supermodel,
+            backend=wanted.backend,
+            options=wanted.options,
             validation=task.validation,
             dev=None if dev is None else task.encoded(dev),
-            artefacts=_artefacts(wanted),
+            artefacts=further_int8(wanted.profile, wanted.backend),
             protocol=wanted.profile.protocol,
             machine=run.machine,
             teacher=task.teacher.name if run.given else "trained in the run on the same data",
@@ -163,9 +161,3 @@ def _export(
             )
             run.teller.say(f"{place.models / name}: {described(models[name])}")
     return models
-
-
-def _artefacts(wanted: Wanted) -> tuple[Backend, ...]:
-    names = {key.partition(":")[0] for key in wanted.profile.keys} - {wanted.backend.name}
-    others = (find_backend(name) for name in sorted(names))
-    return tuple(b for b in others if b.precision == "int8" and b.available().usable)

@@ -43,12 +43,19 @@ def prepare_task(run: Run) -> Task:
             label_column=config.label_column,
             seed=config.seed,
         )
+        positions = task.teacher.model.weights.shape.positions
+        if config.length is not None and config.length > positions:
+            raise InputError(
+                f"Texts of {config.length} tokens cannot be timed: the teacher has {positions} positions, "
+                f"so use --length {positions} or less"
+            )
+        fingerprint = task.data.fingerprint
         if not place.task.exists():
             write_json(
                 place.task,
                 {
                     "data": task.data.name,
-                    "fingerprint": task.data.fingerprint,
+                    "fingerprint": fingerprint,
                     "labels": list(task.data.labels),
                     "train": len(task.train),
                     "validation": len(task.validation),
@@ -59,14 +66,8 @@ def prepare_task(run: Run) -> Task:
                     "notes": list(task.data.notes),
                 },
             )
-    positions = task.teacher.model.weights.shape.positions
-    if config.length is not None and config.length > positions:
-        raise InputError(
-            f"Texts of {config.length} tokens cannot be timed: the teacher has {positions} positions, "
-            f"so use --length {positions} or less"
-        )
     about = read_json(place.task)
-    if about["fingerprint"] != task.data.fingerprint:
+    if about["fingerprint"] != fingerprint:
         raise InputError(f"{config.data} has changed since {place.root} was begun: choose another directory")
     for note in task.data.notes:
         run.teller.say(note)

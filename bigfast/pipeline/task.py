@@ -57,11 +57,7 @@ class Task:
 
     def encoded(self, rows: Rows) -> Encoded:
         """Further rows, encoded as the others are."""
-        return encode(self.teacher.tokenizer, rows, max_length=self._longest)
-
-    @property
-    def _longest(self) -> int:
-        return min(LONGEST, self.teacher.model.weights.shape.positions)
+        return _encoded(self.teacher, rows)
 
     @property
     def length(self) -> int:
@@ -91,18 +87,17 @@ def read_task(
         seed=seed,
     )
     check_labels(teacher, data)
-    longest = min(LONGEST, teacher.model.weights.shape.positions)
-
-    def encoded(rows: Rows) -> Encoded:
-        return encode(teacher.tokenizer, rows, max_length=longest)
-
     return Task(
         data=data,
         teacher=teacher,
-        train=encoded(data.train),
-        validation=encoded(data.validation),
-        unlabelled=None if data.unlabelled is None else encoded(data.unlabelled),
+        train=_encoded(teacher, data.train),
+        validation=_encoded(teacher, data.validation),
+        unlabelled=None if data.unlabelled is None else _encoded(teacher, data.unlabelled),
     )
+
+
+def _encoded(teacher: Teacher, rows: Rows) -> Encoded:
+    return encode(teacher.tokenizer, rows, max_length=min(LONGEST, teacher.model.weights.shape.positions))
 
 
 def _label_order(teacher: Teacher) -> tuple[str, ...] | None:

@@ -241,7 +241,7 @@ def test_the_single_commands_go_the_same_way_as_the_run(
         ["posttrain", *told, "--search", str(search), "--supermodel", str(supermodel), "--out", str(tuned),
          "--steps", "3"],
         ["export", *told, "--search", str(search), "--posttrained", str(tuned), "--profile", str(profile),
-         "--supermodel", str(supermodel), "--out", str(models), "--seconds", "1"],
+         "--out", str(models), "--seconds", "1"],
         ["verify", str(models / "50ms"), "--seconds", "1"],
     ]  # fmt: skip
 
