@@ -4,6 +4,7 @@ from bigfast.cpu.detect import detect, read_cpuinfo
 from bigfast.cpu.flags import ISA, Int8Support, Recipe
 from bigfast.cpu.health import Health, HealthChange, change, missing, read_health
 from bigfast.cpu.machine import Machine
+from bigfast.cpu.waiting import waited_s
 from bigfast.cpu.words import describe, int8_verdict, isa_word
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "missing",
     "read_cpuinfo",
     "read_health",
+    "waited_s",
 ]
