@@ -83,7 +83,8 @@ def int8_session(weights: Weights, *, threads: int, engine: str) -> TorchSession
         # Deprecated since torch 2.10 and still the paper's method.
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", UserWarning)
-        model = quantize_dynamic(stock_model(weights), {nn.Linear}, dtype=torch.qint8)
+        # In place, since a copy of the model would copy the word table that all resident sessions share.
+        model = quantize_dynamic(stock_model(weights), {nn.Linear}, dtype=torch.qint8, inplace=True)
     kinds = [type(module).__module__ for module in model.modules()]
     count = sum("quantized.dynamic" in kind for kind in kinds)
     return TorchSession(
