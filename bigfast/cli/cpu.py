@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bigfast.cli.options import Json
+
+if TYPE_CHECKING:
+    from bigfast.cpu import Machine
+    from bigfast.measure import Peaks, ThreadPeaks
 
 
 def cpu(
     cpuinfo: Annotated[
         Path | None, typer.Option(help="Read a saved /proc/cpuinfo or sysctl text instead of this machine.")
     ] = None,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Measure the peaks of matrix products and of memory too, in 20 s at most.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Tells what CPU this is, which int8 instructions it has, and which kernels each backend will use.
 
-    Examples: `bigfast cpu` and `bigfast cpu --cpuinfo saved.txt --json`
+    Examples: `bigfast cpu`, `bigfast cpu --probe` and `bigfast cpu --cpuinfo saved.txt --json`
     """
     from bigfast.backend import backend_names, find_backend
     from bigfast.cli.showing import show_facts, show_json
@@ -26,6 +33,8 @@ def cpu(
     from bigfast.errors import InputError
     from bigfast.store import read_bytes
 
+    if probe and cpuinfo is not None:
+        raise InputError("--probe measures this machine and --cpuinfo describes another: give one of them")
     if cpuinfo is None:
         machine = detect()
     else:
@@ -34,15 +43,62 @@ def cpu(
         except UnicodeDecodeError as error:
             raise InputError(f"{cpuinfo} is not a text file: give a saved /proc/cpuinfo or sysctl text") from error
     backends = [find_backend(name) for name in backend_names()]
+    facts: dict[str, Any] = {
+        **machine.to_json(),
+        "verdict": int8_verdict(machine),
+        "kernels": {backend.name: backend.kernels(machine) for backend in backends},
+    }
     if json:
-        show_json(
-            {
-                **machine.to_json(),
-                "verdict": int8_verdict(machine),
-                "kernels": {backend.name: backend.kernels(machine) for backend in backends},
-            }
-        )
+        show_json({**facts, **_measured(machine)} if probe else facts)
         return
     show_facts(describe(machine))
     print(f"\n{int8_verdict(machine)}\n")
-    show_facts([(backend.name, backend.kernels(machine)) for backend in backends])
+    show_facts(list(facts["kernels"].items()))
+    if probe:
+        _show_measured(machine)
+
+
+def _probed(machine: Machine) -> tuple[Peaks, tuple[str, ...]]:
+    """The peaks, and why they or the flags should not be believed."""
+    from bigfast.cli.showing import Shown
+    from bigfast.measure import contradictions, probe
+
+    shown = Shown()
+    peaks = probe(machine, tell=shown.progress)
+    shown.progress(1, 1, "Probed")
+    return peaks, contradictions(machine, peaks)
+
+
+def _measured(machine: Machine) -> dict[str, object]:
+    peaks, warnings = _probed(machine)
+    return {"peaks": peaks.to_json(), "warnings": list(warnings)}
+
+
+def _show_measured(machine: Machine) -> None:
+    from bigfast.cli.showing import show_facts, show_table
+
+    peaks, warnings = _probed(machine)
+    print()
+    show_table(("threads", "what", "peak", "reached by"), [row for one in peaks.at for row in _rows(one)])
+    if peaks.skipped:
+        print("\nnot counted:")
+        show_facts(list(peaks.skipped.items()))
+    for sentence in warnings:
+        print(f"\nwarning: {sentence}")
+
+
+def _rows(one: ThreadPeaks) -> list[tuple[object, ...]]:
+    from bigfast.measure.peaks import MEMORY
+
+    rows: list[tuple[object, ...]] = [
+        (one.threads, name, f"{peak.operations_per_s / 1e9:.0f} GOP/s", f"{peak.kernel}, {_sides(peak.shape)}")
+        for name, peak in one.peaks.items()
+    ]
+    if one.memory_bytes_per_s is not None:
+        rows.append((one.threads, MEMORY, f"{one.memory_bytes_per_s / 1e9:.1f} GB/s", "copying, reads and writes"))
+    return rows + [(one.threads, name, "-", reason) for name, reason in one.missing.items()]
+
+
+def _sides(shape: tuple[int, int, int]) -> str:
+    m, k, n = shape
+    return f"({m} x {k}) by ({k} x {n})"
