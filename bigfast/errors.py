@@ -9,7 +9,8 @@ Each is one sentence that names the thing, what was expected, what was found and
      │    ├── ProfileError                    a saved hardware profile, or a predictor in it
      │    └── UnknownName                     a name that nothing answers to, with the nearest that exist
      ├── BackendError         (RuntimeError)  a backend failed, or gave wrong numbers
-     │    └── BackendMissing  (ImportError)   its runtime is not installed
+     │    ├── BackendMissing  (ImportError)   its runtime is not installed
+     │    └── ChildEnded                      the process that it ran in died, hung, or was out of memory
      ├── Busy                 (RuntimeError)  somebody else holds the machine or the directory
      ├── PromiseBroken        (RuntimeError)  a measured latency lies above its limit
      ├── StorageError         (OSError)       no room, or no right to write
@@ -28,6 +29,7 @@ __all__ = [
     "BackendMissing",
     "BigfastError",
     "Busy",
+    "ChildEnded",
     "DataError",
     "Infeasible",
     "InputError",
@@ -77,6 +79,10 @@ class BackendError(BigfastError, RuntimeError):
 
 class BackendMissing(BackendError, ImportError):
     """The runtime that a backend needs is not installed."""
+
+
+class ChildEnded(BackendError):
+    """The process that a backend ran in died, hung, or was out of memory; another may be started."""
 
 
 class Busy(BigfastError, RuntimeError):

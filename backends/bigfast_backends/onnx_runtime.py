@@ -18,8 +18,8 @@ LEAST_VERSIONS = {"onnxruntime": (1, 22), "onnx": (1, 18)}
 # The same module comes in several wheels.
 WHEELS = {"onnxruntime": ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu"), "onnx": ("onnx",)}
 
-# Strongest first (backends.md: "Which instruction set accelerates what"). MLAS has kernels for AVX-VNNI-INT8, but none
-# of U8S8.
+# Strongest first, in the order in which MLAS chooses (onnxruntime/core/mlas/lib/platform.cpp): it has kernels for
+# AVX-VNNI-INT8, but none of U8S8; AMX and i8mm are not built in on macOS.
 INT8_SETS = {
     "amx_int8": "AMX",
     "avx512_vnni": "AVX512-VNNI",
@@ -29,7 +29,10 @@ INT8_SETS = {
     "i8mm": "i8mm",
     "asimddp": "ARM dot product",
 }
+NOT_ON_MACOS = {"amx_int8", "i8mm"}
 FLOAT_SETS = {"avx512f": "AVX-512", "avx2": "AVX2"}
+WITHOUT_INT8 = {"x86_64": "SSE without VNNI, weights of 7 bits", "aarch64": "NEON without dot product"}
+WITHOUT_WIDE_FLOAT = {"x86_64": "AVX or SSE", "aarch64": "NEON"}
 
 
 def _version(module: str) -> str | None:
@@ -46,7 +49,8 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def _best(sets: Mapping[str, str], machine: Machine, otherwise: str) -> str:
-    return next((text for name, text in sets.items() if machine.isa[name]), otherwise)
+    missing = NOT_ON_MACOS if machine.system == "darwin" else set()
+    return next((text for name, text in sets.items() if machine.isa[name] and name not in missing), otherwise)
 
 
 class _OnnxRuntime:
@@ -134,7 +138,8 @@ class OnnxRuntimeFp32(_OnnxRuntime):
 
     def kernels(self, machine: Machine) -> str:
         """The widest float32 vectors that the CPU has."""
-        return f"MLAS float32: {_best(FLOAT_SETS, machine, 'whatever the CPU has')}"
+        otherwise = WITHOUT_WIDE_FLOAT.get(machine.architecture, "whatever the CPU has")
+        return f"MLAS float32: {_best(FLOAT_SETS, machine, otherwise)}"
 
     def _recipe(self, options: Options, machine: Machine) -> Recipe:
         from bigfast_backends.onnx_graph import Recipe
@@ -161,7 +166,7 @@ class OnnxRuntimeInt8(_OnnxRuntime):
 
     def kernels(self, machine: Machine) -> str:
         """What MLAS is known to dispatch U8S8 to."""
-        return f"MLAS U8S8: {_best(INT8_SETS, machine, 'no int8 instructions')}"
+        return f"MLAS U8S8: {_best(INT8_SETS, machine, WITHOUT_INT8.get(machine.architecture, 'no int8 instructions'))}"
 
     def _recipe(self, options: Options, machine: Machine) -> Recipe:
         from bigfast_backends.onnx_graph import FULL_RANGE, REDUCED_RANGE, Recipe

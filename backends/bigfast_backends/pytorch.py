@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights
-from bigfast.cpu import Machine
+from bigfast.cpu import Machine, isa_word
 from bigfast.errors import BackendMissing, InputError
 
 INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
@@ -63,7 +63,8 @@ class TorchFp32(_Torch):
 
     def kernels(self, machine: Machine) -> str:
         """The widest float32 vectors that the CPU has."""
-        widest = "AVX-512" if machine.isa["avx512f"] else "AVX2" if machine.isa["avx2"] else None
+        neon = "NEON" if machine.architecture == "aarch64" else None
+        widest = "AVX-512" if machine.isa["avx512f"] else "AVX2" if machine.isa["avx2"] else neon
         return f"float32 on {widest}" if widest else "float32"
 
     def prepare(
@@ -112,9 +113,9 @@ class TorchInt8(_Torch):
         if machine.architecture not in ("x86_64", "amd64"):
             return "int8 by QNNPACK, without dot-product instructions"
         fbgemm = ("avx512_vnni", "avx512bw", "avx2")
-        x86 = next((name.upper().replace("_", "-") for name in fbgemm if isa[name]), "none")
+        x86 = next((isa_word(name) for name in fbgemm if isa[name]), "nothing, for it needs AVX2")
         sets = ("amx_int8", "avx512_vnni", "avx_vnni_int8", "avx_vnni", "avx512bw", "avx2")
-        onednn = next((name.upper().replace("_", "-") for name in sets if isa[name]), "none")
+        onednn = next((isa_word(name) for name in sets if isa[name]), "SSE4.1")
         return f"int8: FBGEMM on {x86} (engine x86), oneDNN on {onednn} (engine onednn)"
 
     def prepare(

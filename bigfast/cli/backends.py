@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bigfast.cli.options import Json
 
 
@@ -12,31 +10,11 @@ def backends(json: Json = False) -> None:
 
     Examples: `bigfast backends` and `bigfast backends --json`
     """
-    from bigfast.backend import backend_names, find_backend, variant_name
+    from bigfast.cli.installed import installed
     from bigfast.cli.showing import show_json, show_table
     from bigfast.cpu import detect
-    from bigfast.errors import BackendError
 
-    machine = detect()
-    rows: list[dict[str, Any]] = []
-    for name in backend_names():
-        try:
-            backend = find_backend(name)
-        except BackendError as error:
-            rows.append({"name": name, "usable": False, "reason": str(error)})
-            continue
-        state = backend.available()
-        rows.append(
-            {
-                "name": name,
-                "precision": backend.precision,
-                "usable": state.usable,
-                "version": state.version,
-                "reason": state.reason,
-                "variants": [variant_name(options) for options in backend.variants(machine)],
-                "kernels": backend.kernels(machine),
-            }
-        )
+    rows = installed(detect())
     if json:
         show_json({"backends": rows})
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,8 @@ from bigfast.cli.options import Json
 if TYPE_CHECKING:
     from bigfast.cpu import Machine
     from bigfast.measure import Peaks, ThreadPeaks
+
+LEAST_INTERVAL_S = 0.1  # ten jiffies of one processor: less tells nothing of steal
 
 
 def cpu(
@@ -27,35 +31,55 @@ def cpu(
 
     Examples: `bigfast cpu`, `bigfast cpu --probe` and `bigfast cpu --cpuinfo saved.txt --json`
     """
-    from bigfast.backend import backend_names, find_backend
+    from bigfast.cpu import (
+        describe,
+        describe_health,
+        detect,
+        health_json,
+        int8_verdict,
+        read_cpuinfo,
+        read_health,
+    )
+
+    before = read_health()  # the interval of what follows: steal shows only while there is work
+    from bigfast.cli.installed import installed
     from bigfast.cli.showing import show_facts, show_json
-    from bigfast.cpu import describe, detect, int8_verdict, read_cpuinfo
     from bigfast.errors import InputError
     from bigfast.store import read_bytes
 
     if probe and cpuinfo is not None:
         raise InputError("--probe measures this machine and --cpuinfo describes another: give one of them")
+    machine = detect() if cpuinfo is None else read_cpuinfo(read_bytes(cpuinfo, at_most=16 * 2**20))
+    backends = installed(machine)
+    kernels = {row["name"]: row["kernels"] for row in backends if "kernels" in row}
     if cpuinfo is None:
-        machine = detect()
-    else:
-        try:
-            machine = read_cpuinfo(read_bytes(cpuinfo, at_most=16 * 2**20).decode())
-        except UnicodeDecodeError as error:
-            raise InputError(f"{cpuinfo} is not a text file: give a saved /proc/cpuinfo or sysctl text") from error
-    backends = [find_backend(name) for name in backend_names()]
-    facts: dict[str, Any] = {
-        **machine.to_json(),
-        "verdict": int8_verdict(machine),
-        "kernels": {backend.name: backend.kernels(machine) for backend in backends},
-    }
+        time.sleep(max(0.0, LEAST_INTERVAL_S - (time.monotonic() - before.at_s)))
+    after = read_health()
     if json:
+        facts: dict[str, Any] = {
+            **machine.to_json(),
+            "verdict": int8_verdict(machine),
+            "kernels": kernels,
+            "backends": backends,
+        }
+        if cpuinfo is None:
+            facts["health"] = health_json(before, after)
         show_json({**facts, **_measured(machine)} if probe else facts)
         return
     show_facts(describe(machine))
-    print(f"\n{int8_verdict(machine)}\n")
-    show_facts(list(facts["kernels"].items()))
+    if cpuinfo is None:
+        print("\nHow disturbed it is now:")
+        show_facts(describe_health(before, after))
+    print(f"\nWhat the installed backends {'use' if cpuinfo is None else 'would use'} on it:")
+    show_facts([(row["name"], _use(row)) for row in backends])
     if probe:
         _show_measured(machine)
+
+
+def _use(row: Mapping[str, Any]) -> str:
+    """What a backend runs; where it cannot be used here, also why not."""
+    parts = (row.get("kernels", ""), "" if row["usable"] else f"not usable here: {row['reason']}")
+    return "; ".join(filter(None, parts))
 
 
 def _probed(machine: Machine) -> tuple[Peaks, tuple[str, ...]]:

@@ -28,11 +28,12 @@ def export(
     Examples: `bigfast export --search search --posttrained posttrained --profile my-cpu
     --data my-data --teacher my-teacher` and the same with `--seconds 10 --out models`
     """
-    from bigfast.backend import choose_variant, parse_backend, usable_backend
+    from bigfast.backend import choose_variant, usable_backend
     from bigfast.cli.options import columns
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
     from bigfast.errors import InputError, PromiseBroken
+    from bigfast.measure import Deployment, Size
     from bigfast.pipeline.finishing import Finish, described, further_int8, model_name
     from bigfast.pipeline.profiling import fits_machine
     from bigfast.pipeline.task import read_task
@@ -45,8 +46,8 @@ def export(
     found = read_json(search / "search.json")
     loaded = load_profile(profile)
     fits_machine(loaded, machine, source=str(profile))
-    name, options = parse_backend(str(found["key"]))
-    backend = usable_backend(name)
+    deployment = Deployment.parse(str(found["key"]))
+    backend = usable_backend(deployment.backend)
     task = read_task(
         data, load_teacher(teacher), text_columns=columns(text_columns), label_column=label_column, seed=seed
     )
@@ -54,10 +55,12 @@ def export(
     finish = Finish(
         task=task,
         backend=backend,
-        options=choose_variant(backend, options, machine),
+        options=choose_variant(backend, dict(deployment.options), machine),
         validation=task.validation,
         dev=None if dev is None else task.encoded(dev),
         artefacts=further_int8(loaded, backend),
+        deployment=deployment,
+        size=Size(batch=int(found["batch"]), length=int(found["length"])),
         protocol=loaded.protocol,
         machine=machine,
         teacher=task.teacher.name,

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from bigfast.cli.options import Json, LatencyMs
+from bigfast.cli.options import Deployed, Json, LatencyMs, ProfiledBatch, ProfiledLength
 
 
 def narrow(
     profile: Annotated[Path, typer.Argument(help="A profile's directory.")],
     latency_ms: LatencyMs,
-    backend: Annotated[str | None, typer.Option(help="To deploy on; default: the profile's fastest int8.")] = None,
+    backend: Deployed = None,
+    length: ProfiledLength = None,
+    batch: ProfiledBatch = None,
     out: Annotated[Path | None, typer.Option(help="Write the feasible architectures as CSV.")] = None,
     json: Json = False,
 ) -> None:
@@ -31,7 +33,8 @@ def narrow(
 
     loaded = load_profile(profile)
     key = deployment_key(loaded, backend)
-    parts = [narrowed(loaded, key, limit / 1e3) for limit in limits(latency_ms)]
+    size = loaded.size(batch=batch, length=length)
+    parts = [narrowed(loaded, key, limit / 1e3, size=size) for limit in limits(latency_ms)]
     names = [choice.name for choice in loaded.space.space.choices]
     if out is not None:
         lines = [",".join(["limit_ms", *names, "predicted_ms", "upper_ms"])]
@@ -44,6 +47,8 @@ def narrow(
         show_json(
             {
                 "backend": key,
+                "batch": size.batch,
+                "length": size.length,
                 "limits": [
                     {"limit_ms": p.limit_s * 1e3, "feasible": len(p.rows), "total": p.total, "binds": p.binds}
                     for p in parts

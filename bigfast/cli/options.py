@@ -19,6 +19,12 @@ TextColumns = Annotated[
 ]
 LabelColumn = Annotated[str | None, typer.Option(help="The column of labels, where its name differs.")]
 LatencyMs = Annotated[str | None, typer.Option(help="Limits on the median latency in ms: 5,10,15,20.")]
+Deployed = Annotated[
+    str | None,
+    typer.Option("--backend", help="To deploy on, such as torch-int8 or torch-int8@2; default: the fastest int8."),
+]
+ProfiledLength = Annotated[int | None, typer.Option("--length", help="Tokens of a text; default: the first measured.")]
+ProfiledBatch = Annotated[int | None, typer.Option("--batch", help="Texts in a call; default: the first measured.")]
 Minutes = Annotated[float, typer.Option(min=0.01, help="How long it may take.")]
 
 
@@ -37,6 +43,18 @@ def limits(text: str | None) -> tuple[float, ...]:
     if not values or not all(0 < value < 1e6 for value in values):
         raise InputError(f"--latency-ms takes numbers of milliseconds above 0 like 5,10, not {text!r}")
     return values
+
+
+def whole_numbers(text: str, name: str) -> tuple[int, ...]:
+    """Numbers from ``32,128``, without repetition.
+
+    Raises:
+        InputError: one is not a whole number from 1.
+    """
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() and len(part) < 7 and int(part) for part in parts):
+        raise InputError(f"{name} takes whole numbers from 1 like 32,128, not {text!r}")
+    return tuple(dict.fromkeys(int(part) for part in parts))
 
 
 def columns(text: str | None) -> tuple[str, ...] | None:

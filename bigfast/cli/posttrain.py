@@ -32,10 +32,11 @@ def posttrain(
     from dataclasses import replace
     from functools import partial
 
-    from bigfast.backend import choose_variant, parse_backend, usable_backend
+    from bigfast.backend import choose_variant, usable_backend
     from bigfast.cli.options import columns
     from bigfast.cli.showing import Shown, show_json
     from bigfast.cpu import detect
+    from bigfast.measure import Deployment
     from bigfast.pipeline.directory import decided_once
     from bigfast.pipeline.finishing import model_name, posttrain_recipe, posttrained
     from bigfast.pipeline.task import read_task
@@ -49,15 +50,15 @@ def posttrain(
 
     machine, teller = detect(), Shown()
     found = read_json(search / "search.json")
-    name, options = parse_backend(str(found["key"]))
-    backend = usable_backend(name)
+    deployment = Deployment.parse(str(found["key"]))
+    backend = usable_backend(deployment.backend)
     task = read_task(
         data, load_teacher(teacher), text_columns=columns(text_columns), label_column=label_column, seed=seed
     )
     model, labels, _ = load_supermodel(supermodel)
     evaluator = Evaluator(
         backend,
-        choose_variant(backend, options, machine),
+        choose_variant(backend, dict(deployment.options), machine),
         task.validation,
         machine=machine,
         threads=machine.usable_cores or 1,

@@ -21,6 +21,8 @@ def profile_json(profile: Profile) -> dict[str, Any]:
         "machine": profile.machine.to_json(),
         "software": dict(profile.software),
         "protocol": profile.protocol.to_json(),
+        "sizes": [{"batch": s.batch, "length": s.length} for s in profile.sizes],
+        "peaks": None if profile.peaks is None else profile.peaks.to_json(),
         "space": profile.space.space.name,
         "backends": {
             key: {
@@ -41,12 +43,12 @@ def show_profile(profile: Profile) -> None:
     """A profile as a table."""
     from bigfast.cli.showing import milliseconds, show_facts, show_table
 
-    protocol, machine = profile.protocol, profile.machine
+    machine = profile.machine
     show_facts(
         [
             ("machine", f"{machine.model}, fingerprint {machine.fingerprint}"),
             ("space", f"{profile.space.space.name}, {profile.space.space.size:,} architectures"),
-            ("protocol", f"batch {protocol.batch}, {protocol.length} tokens, {protocol.threads} thread(s)"),
+            ("inputs", "; ".join(map(str, profile.sizes))),
         ]
     )
     print()
@@ -64,7 +66,7 @@ def show_profile(profile: Profile) -> None:
                 f"{fitted.unseen.mape:.1%} on {fitted.unseen.n}" if fitted else "-",
             )
         )
-    show_table(("backend", "measured", "median p50", "noise floor", "predictor", "error on unseen"), rows)
+    show_table(("deployment", "measured", "median p50", "noise floor", "predictor", "error on unseen"), rows)
 
 
 @profiles.command("list")

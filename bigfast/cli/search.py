@@ -7,7 +7,18 @@ from typing import Annotated
 
 import typer
 
-from bigfast.cli.options import Data, Json, LabelColumn, LatencyMs, Out, Seed, TextColumns
+from bigfast.cli.options import (
+    Data,
+    Deployed,
+    Json,
+    LabelColumn,
+    LatencyMs,
+    Out,
+    ProfiledBatch,
+    ProfiledLength,
+    Seed,
+    TextColumns,
+)
 
 
 def search(
@@ -15,7 +26,9 @@ def search(
     supermodel: Annotated[Path, typer.Option(help="A trained supermodel.")],
     data: Data,
     latency_ms: LatencyMs = None,
-    backend: Annotated[str | None, typer.Option(help="To deploy on; default: the profile's fastest int8.")] = None,
+    backend: Deployed = None,
+    length: ProfiledLength = None,
+    batch: ProfiledBatch = None,
     out: Out = Path("search"),
     rows: Annotated[int | None, typer.Option(min=1, help="Validation rows to judge on; default: all.")] = None,
     generations: Annotated[int, typer.Option(min=1, help="Of the evolution.")] = 4,
@@ -30,10 +43,11 @@ def search(
     Examples: `bigfast search --profile my-cpu --supermodel supermodel --data my-data --latency-ms 5,10` and
     `bigfast search --profile my-cpu --supermodel supermodel --data my-data --backend onnxruntime-int8 --rows 2000`
     """
-    from bigfast.backend import choose_variant, parse_backend, usable_backend
+    from bigfast.backend import choose_variant, usable_backend
     from bigfast.cli.options import columns, limits
     from bigfast.cli.showing import Shown, milliseconds, show_json, show_table
     from bigfast.cpu import detect
+    from bigfast.measure import Deployment
     from bigfast.pipeline.config import DEFAULT_SHARES
     from bigfast.pipeline.profiling import fits_machine
     from bigfast.profile import load_profile
@@ -44,8 +58,9 @@ def search(
     loaded = load_profile(profile)
     fits_machine(loaded, machine, source=str(profile))
     key = deployment_key(loaded, backend)
-    name, options = parse_backend(key)
-    found = usable_backend(name)
+    deployment = Deployment.parse(key)
+    found = usable_backend(deployment.backend)
+    size = loaded.size(batch=batch, length=length)
 
     from bigfast.pipeline.searching import Wanted, kept_search, limits_of, narrowed_for, run_search
     from bigfast.pipeline.task import read_task
@@ -55,8 +70,10 @@ def search(
     wanted = Wanted(
         profile=loaded,
         backend=found,
-        options=choose_variant(found, options, machine),
-        limits_s=limits_of(loaded, key, asked, DEFAULT_SHARES),
+        options=choose_variant(found, dict(deployment.options), machine),
+        deployment=deployment,
+        size=size,
+        limits_s=limits_of(loaded, key, size, asked, DEFAULT_SHARES),
         generations=generations,
         population=population,
         seed=seed,

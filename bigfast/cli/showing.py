@@ -31,6 +31,7 @@ class Shown:
         self._begun = 0.0
         self._begun_at = 0.0
         self._drawn = False
+        self._whole = False
 
     def say(self, text: str) -> None:
         """One line."""
@@ -43,9 +44,11 @@ class Shown:
         now = time.monotonic()
         stage = text.partition(":")[0]
         if stage != self._text:
-            self._text, self._begun, self._begun_at, self._last = stage, done, now, 0.0
-        if now - self._last < (DRAWN_EVERY_S if self._terminal else PLAIN_EVERY_S) and done < total:
+            self._text, self._begun, self._begun_at, self._last, self._whole = stage, done, now, 0.0, False
+        soon = now - self._last < (DRAWN_EVERY_S if self._terminal else PLAIN_EVERY_S)
+        if soon and (done < total or self._whole):
             return
+        self._whole = done >= total
         self._last = now
         share = done / total if total else 1.0
         moved = done - self._begun

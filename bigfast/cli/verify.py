@@ -16,6 +16,7 @@ def verify(
     backend: Annotated[str | None, typer.Option(help="Default: the one it was found for, else torch-int8.")] = None,
     length: Annotated[int | None, typer.Option(min=2, help="Tokens of a text.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the runtime.")] = None,
+    concurrent: Annotated[int | None, typer.Option(min=1, help="Workers that answer at the same time.")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="How long to measure.")] = 60.0,
     json: Json = False,
 ) -> None:
@@ -29,7 +30,7 @@ def verify(
     from bigfast.deploy.export import DOCUMENT, read_export
     from bigfast.deploy.promise import measure_promise
     from bigfast.errors import InputError, PromiseBroken
-    from bigfast.measure import Protocol
+    from bigfast.measure import Deployment, Protocol, Size
 
     machine, teller = detect(), Shown()
     read_stock(model)  # says what is wrong before anything is measured
@@ -46,16 +47,18 @@ def verify(
     if there not in (None, machine.fingerprint):
         teller.say(f"It was measured on another machine ({about['machine']['model']}); its limit is tried here.")
     chosen = choose_variant(found, options, machine)
-    rules = Protocol(
-        batch=protocol.get("batch", 1),
-        length=length or protocol.get("length", 128),
+    size = Size(batch=protocol.get("batch", 1), length=length or protocol.get("length", 128))
+    deployment = Deployment.of(
+        name,
+        chosen,
         threads=threads or protocol.get("threads", 1),
+        concurrent=concurrent or protocol.get("concurrent", 1),
     )
     promise = measure_promise(
         model,
-        backend=name,
-        options=chosen,
-        protocol=rules,
+        deployment=deployment,
+        size=size,
+        protocol=Protocol(block_s=0.05),
         machine=machine,
         limit_s=None if limit_ms is None else limit_ms / 1e3,
         budget_s=seconds,
@@ -66,7 +69,7 @@ def verify(
         show_json({"model": str(model), "backend": name, "variant": variant_name(chosen), **promise.to_json()})
     else:
         print(
-            f"{model} on {name} ({variant_name(chosen)}), {rules.length} tokens, {rules.threads} thread(s): median "
+            f"{model} on {deployment}, {size}: median "
             f"{milliseconds(timing.p50_s)}, 95 % interval {milliseconds(timing.p50_low_s)} to "
             f"{milliseconds(timing.p50_high_s)}"
             + (f", 90 % of calls within {milliseconds(timing.p90_s)}" if timing.p90_s else "")

@@ -2,9 +2,10 @@
 
 from bigfast.cpu.detect import detect, read_cpuinfo
 from bigfast.cpu.flags import ISA, Int8Support, Recipe
-from bigfast.cpu.health import Health, HealthChange, change, missing, read_health
+from bigfast.cpu.health import Health, HealthChange, change, health_json, missing, read_health
 from bigfast.cpu.machine import Machine
-from bigfast.cpu.words import describe, int8_verdict, isa_word
+from bigfast.cpu.waiting import waited_s
+from bigfast.cpu.words import describe, describe_health, int8_verdict, isa_word
 
 __all__ = [
     "ISA",
@@ -15,10 +16,13 @@ __all__ = [
     "Recipe",
     "change",
     "describe",
+    "describe_health",
     "detect",
+    "health_json",
     "int8_verdict",
     "isa_word",
     "missing",
     "read_cpuinfo",
     "read_health",
+    "waited_s",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bigfast.cpu.flags import is_arm, is_x86, isa_from
@@ -15,21 +17,60 @@ __all__ = ["clean", "parse_lines", "read_text"]
 _X86_VENDORS = frozenset({"GenuineIntel", "AuthenticAMD", "HygonGenuine", "CentaurHauls", "Shanghai"})
 _X86_FLAGS = frozenset({"fpu", "cx8", "sse", "sse2", "lm", "avx", "avx2"})
 _ARM_FEATURES = frozenset({"asimd", "fp", "half", "neon", "vfpv3", "vfpv4"})
-_OTHERS = (("isa", "riscv64"), ("CPU Family", "loongarch64"), ("cpu model", "mips"), ("cpu", "ppc64"))
+_OTHERS = (  # key, how its value begins, architecture; the first that fits
+    ("isa", "rv64", "riscv64"),
+    ("isa", "rv32", "riscv32"),
+    ("CPU Family", "", "loongarch64"),
+    ("cpu model", "", "mips"),
+    ("cpu", "POWER", "ppc64"),
+    ("cpu", "", "ppc"),
+    ("arch", "IA-64", "ia64"),
+)
+_RISCV_VENDORS = {0x31E: "Andes", 0x489: "SiFive", 0x5B7: "T-Head", 0x710: "SpacemiT"}  # asm/vendorid_list.h
+_NO_NAME = re.compile(r"(ARMv\d|AArch64)[\w-]* [Pp]rocessor")  # what 32-bit kernels say of any ARM processor
+_MOST_PROCESSORS = 2**14  # twice the most that Linux can be built for on x86
 
 WHAT_TO_SAVE = "save all of /proc/cpuinfo (Linux) or the output of 'sysctl hw machdep.cpu' (macOS)"
 
 
-def parse_lines(text: str) -> list[tuple[str, str]]:
-    """Every ``key: value`` or ``key = value`` of a text, in order; other lines are left out."""
-    halves = (re.split("[:=]", line, maxsplit=1) for line in text.lstrip("\ufeff").splitlines())
-    return [(half[0].strip(), half[1].strip()) for half in halves if len(half) == 2]
+# Keys of long lists: what follows such a line without a key is the rest of it, wrapped by a mail or a terminal.
+_LISTS = frozenset({"flags", "Features"} | {f"machdep.cpu.{name}features" for name in ("", "leaf7_", "ext")})
+_LINE = re.compile(r"([^:=]*)[:=](.*)")
+
+
+def parse_lines(text: str) -> Iterator[tuple[str, str]]:
+    """Every ``key: value`` or ``key = value`` of a text, in order; also where it is quoted by ``>`` or wrapped."""
+    listing, parts = "", [""]
+    for line in text.lstrip("\ufeff").splitlines():
+        halves = _LINE.match(line)
+        if listing and not halves and (rest := line.strip(" \t>")):
+            parts.append(rest)
+            continue
+        if listing:
+            yield listing, " ".join(parts)
+            listing = ""
+        if halves:
+            key, value = halves[1].strip(" \t>"), halves[2].strip()
+            if key in _LISTS:
+                listing, parts = key, [value]
+            else:
+                yield key, value
+    if listing:
+        yield listing, " ".join(parts)
 
 
 def clean(text: str) -> str:
     """A name as one printable line, its spaces single, short enough for a table."""
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:120].rstrip() or "unknown"
+
+
+def _without_cut_list(blocks: list[dict[str, str]]) -> tuple[dict[str, str], ...]:
+    """Leaves out the list that ends a text cut off in the midst of it, where others show that lines follow it."""
+    last = next(reversed(blocks[-1]), "")
+    if last in _LISTS and any(last in block and next(reversed(block)) != last for block in blocks[:-1]):
+        del blocks[-1][last]
+    return tuple(blocks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +85,10 @@ class _Processors:
         for key, value in parse_lines(text):
             if key == "processor" and blocks[-1]:
                 blocks.append({})
+                if len(blocks) > _MOST_PROCESSORS:
+                    raise InputError(f"The text lists more than {_MOST_PROCESSORS} processors, which no machine has")
             blocks[-1].setdefault(key, value)
-        return cls(tuple(blocks))
+        return cls(_without_cut_list(blocks) if not text.endswith("\n") else tuple(blocks))
 
     def values(self, key: str) -> list[str]:
         """The different values of ``key``, in order."""
@@ -93,7 +136,8 @@ def _architecture(processors: _Processors) -> str | None:
         return "s390x"
     if not processors.values("processor"):
         return None
-    return next((name for key, name in _OTHERS if processors.first(key)), None)
+    fitting = (name for key, start, name in _OTHERS if (value := processors.first(key)) and value.startswith(start))
+    return next(fitting, None)
 
 
 def _x86(processors: _Processors, architecture: str, flags: frozenset[str]) -> Machine:
@@ -111,17 +155,26 @@ def _x86(processors: _Processors, architecture: str, flags: frozenset[str]) -> M
         physical_cores=_cores(processors),
         smt=threads > cores if threads and cores else None,
         caches=_caches(vendor, processors.first("cache size"), flags),
-        hypervisor="an unnamed hypervisor" if "hypervisor" in flags else None,
+        hypervisor=_hypervisor(vendor, flags),
     )
+
+
+def _hypervisor(vendor: str, flags: frozenset[str]) -> str | None:
+    if vendor == "VirtualApple":
+        return "Rosetta 2"
+    return "an unnamed hypervisor" if "hypervisor" in flags else None
 
 
 def _cores(processors: _Processors) -> int | None:
     """Cores of all sockets: what each socket claims, since a saved text may show only some of its processors."""
-    sockets: dict[str, int] = {}
+    claimed: dict[str, int] = {}
+    shown: defaultdict[str, set[str]] = defaultdict(set)  # kernels before 6.9 may claim too few of a hybrid
     for block in processors.blocks:
-        socket = block.get("physical id", "0")
-        sockets[socket] = max(sockets.get(socket, 0), _number(block.get("cpu cores", "")) or 0)
-    return sum(sockets.values()) or None
+        if cores := _number(block.get("cpu cores", "")):
+            socket = block.get("physical id", "0")
+            claimed[socket] = max(claimed.get(socket, 0), cores)
+            shown[socket].add(block.get("core id", "0"))
+    return sum(max(cores, len(shown[socket])) for socket, cores in claimed.items()) or None
 
 
 def _caches(vendor: str, size: str, flags: frozenset[str]) -> dict[str, int]:
@@ -132,14 +185,21 @@ def _caches(vendor: str, size: str, flags: frozenset[str]) -> dict[str, int]:
 
 
 def _arm(processors: _Processors, architecture: str, features: frozenset[str]) -> Machine:
-    implementer = processors.number("CPU implementer")
-    parts = [_number(part) for part in processors.values("CPU part")]  # big.LITTLE has several
-    names = [name for part in parts if (name := arm_name(implementer, part))]
-    vendor = arm_vendor(implementer)
-    numbers = "-".join(f"0x{number:x}" for number in (implementer, *sorted(p for p in parts if p)) if number)
-    name = " + ".join(dict.fromkeys(names)) or None
+    cores: dict[int | None, dict[int, None]] = {}  # big.LITTLE has several parts, some of other makers
+    names: dict[str, None] = {}
+    for block in processors.blocks:
+        maker, part = (_number(block.get(f"CPU {key}", "")) for key in ("implementer", "part"))
+        if maker or part:
+            cores.setdefault(maker, {}).update({part: None} if part else {})
+        if core := arm_name(maker, part):
+            names[core] = None
+    vendor = arm_vendor(processors.number("CPU implementer"))
+    numbers = "-".join(
+        f"0x{number:x}" for maker, parts in cores.items() for number in (maker, *sorted(parts)) if number
+    )
+    name = " + ".join(names) or None
     brand = processors.first("model name") or processors.first("Processor")
-    if not brand and name:
+    if name and (not brand or _NO_NAME.match(brand)):
         brand = name if name.startswith(vendor) else f"{vendor} {name}"
     return Machine(
         system="linux",
@@ -153,11 +213,18 @@ def _arm(processors: _Processors, architecture: str, features: frozenset[str]) -
 
 
 def _other(processors: _Processors, architecture: str) -> Machine:
-    keys = ("model name", "Model Name", "uarch", "cpu", "cpu model", "isa", "vendor_id")
+    keys = ("model name", "Model Name", "uarch", "cpu", "cpu model", "isa", "family", "vendor_id")
+    number = processors.number("mvendorid")
+    names = (
+        processors.first("vendor_id") or processors.first("vendor"),
+        _RISCV_VENDORS.get(number, "") if number else "",
+        processors.first("mvendorid") or processors.first("uarch").partition(",")[0],
+        {"ppc64": "IBM", "loongarch64": "Loongson"}.get(architecture, ""),
+    )
     return Machine(
         system="linux",
         architecture=architecture,
-        vendor=clean(processors.first("vendor_id") or processors.first("mvendorid")),
+        vendor=clean(next(filter(None, names), "")),
         model=clean(next((value for key in keys if (value := processors.first(key))), "")),
         isa=isa_from((), architecture),
     )

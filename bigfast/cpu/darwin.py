@@ -13,6 +13,7 @@ from bigfast.errors import InputError
 __all__ = ["is_sysctl", "read_kernel", "read_text"]
 
 _X86_CPUTYPES = {"7", "16777223"}  # <mach/machine.h>: CPU_TYPE_X86, CPU_TYPE_X86_64
+_ARM_FEATURE = "hw.optional.arm.FEAT_"
 _FEATURES = ("machdep.cpu.features", "machdep.cpu.leaf7_features", "machdep.cpu.extfeatures")
 
 
@@ -22,12 +23,19 @@ def is_sysctl(text: str) -> bool:
 
 
 def read_kernel() -> Machine:
-    """The machine that this macOS runs on; about 10 ms, for a process is started."""
+    """The machine that this macOS runs on; about 10 ms, for a process is started.
+
+    Raises:
+        InputError: sysctl cannot be run, or names no processor.
+    """
     import subprocess  # nobody else who imports this room needs it
 
     command = ["/usr/sbin/sysctl", "hw", "machdep.cpu", "kern.hv_vmm_present", "sysctl.proc_translated"]
     # sysctl ends with 1 where it does not know one of the names, and prints the others all the same.
-    answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=5, check=False)
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise InputError(f"{command[0]} tells nothing: {error}") from error
     return read_text(answer.stdout)
 
 
@@ -35,9 +43,11 @@ def read_text(text: str) -> Machine:
     """The machine that a sysctl listing describes.
 
     Raises:
-        InputError: It names no processor.
+        InputError: It names no processor, or not its instruction sets.
     """
-    facts = dict(reversed(parse_lines(text)))  # the first of several counts
+    facts: dict[str, str] = {}
+    for key, value in parse_lines(text):
+        facts.setdefault(key, value)
     brand = facts.get("machdep.cpu.brand_string", "")
     arm = _is_arm(facts, brand)
     if arm is None:
@@ -45,18 +55,23 @@ def read_text(text: str) -> Machine:
     translated = brand.startswith("Apple") and not arm
     numbers = [_number(facts, f"machdep.cpu.{key}") for key in ("family", "model", "stepping")]
     vendor = clean("Apple" if arm or translated else facts.get("machdep.cpu.vendor", ""))
-    cores, threads = _number(facts, "hw.physicalcpu"), _number(facts, "hw.logicalcpu")
-    in_vm = facts.get("kern.hv_vmm_present") == "1"
+    cores = _number(facts, "hw.physicalcpu") or _number(facts, "machdep.cpu.core_count")
+    threads = _number(facts, "hw.logicalcpu") or _number(facts, "machdep.cpu.thread_count")
+    in_vm = facts.get("kern.hv_vmm_present") == "1" or "VMM" in facts.get("machdep.cpu.features", "").split()
+    design = apple_name(brand, _family(facts))
+    isa = _arm_isa(facts, design) if arm else _x86_isa(facts)
+    if isa is None:
+        raise InputError(f"The sysctl text does not list the processor's instruction sets: {WHAT_TO_SAVE}")
     return Machine(
         system="darwin",
         architecture="aarch64" if arm else "x86_64",
         vendor=vendor,
-        model=clean(brand),
-        microarchitecture=apple_name(brand) or x86_name(vendor, numbers[0] or 6, numbers[1], numbers[2]),
+        model=clean(brand or design or ""),
+        microarchitecture=design or x86_name(vendor, numbers[0] or 6, numbers[1], numbers[2]),
         signature=_signature(facts, numbers),
-        isa=_arm_isa(facts, brand) if arm else _x86_isa(facts),
-        physical_cores=cores or _number(facts, "machdep.cpu.core_count"),
-        usable_cores=_number(facts, "hw.activecpu") or threads or _number(facts, "machdep.cpu.thread_count"),
+        isa=isa,
+        physical_cores=cores,
+        usable_cores=_number(facts, "hw.activecpu") or threads,
         smt=threads > cores if threads and cores else None,
         caches=_caches(facts),
         memory_bytes=_number(facts, "hw.memsize"),
@@ -73,26 +88,43 @@ def _is_arm(facts: dict[str, str], brand: str) -> bool | None:
     return False if "Intel" in brand else None
 
 
-def _arm_isa(facts: dict[str, str], brand: str) -> dict[str, bool]:
-    prefix = "hw.optional.arm.FEAT_"
-    names = {key.removeprefix(prefix) for key, value in facts.items() if key.startswith(prefix) and value == "1"}
-    if not any(key.startswith(prefix) for key in facts) and apple_name(brand):
-        names.add("DotProd")  # macOS 11 lists no FEAT_*; it runs on no Apple silicon but M1, which has dot product
+def _arm_isa(facts: dict[str, str], design: str | None) -> dict[str, bool] | None:
+    """What ``hw.optional.arm`` lists. Without it, what every chip of that name has; None: neither is told."""
+    names = {key.removeprefix(_ARM_FEATURE) for key, value in facts.items() if value == "1"}
+    if not any(key.startswith(_ARM_FEATURE) for key in facts):
+        chip = re.fullmatch(r"Apple ([AM])(\d+)", design or "")
+        if chip and int(chip[2]) >= {"A": 15, "M": 2}[chip[1]]:
+            names |= {"DotProd", "I8MM", "BF16"}
+        elif chip or facts.get("hw.optional.armv8_2_sha3") == "1":  # macOS 11 runs on no Apple silicon but M1
+            names.add("DotProd")
+        else:
+            return None
     return isa_from(names, "aarch64")
 
 
-def _x86_isa(facts: dict[str, str]) -> dict[str, bool]:
+def _x86_isa(facts: dict[str, str]) -> dict[str, bool] | None:
+    """What ``machdep.cpu`` lists, and ``hw.optional``; None: neither is told."""
     prefix = "hw.optional."
-    names = {key.removeprefix(prefix) for key, value in facts.items() if key.startswith(prefix) and value == "1"}
-    return isa_from(names.union(*(facts.get(key, "").split() for key in _FEATURES)), "x86_64")
+    optional = {key.removeprefix(prefix): value for key, value in facts.items() if key.startswith(prefix)}
+    lists = [facts[key] for key in _FEATURES if key in facts]
+    if not lists and "avx2_0" not in optional:
+        return None
+    names = {name for name, value in optional.items() if value == "1"}
+    return isa_from(names.union(*(words.split() for words in lists)), "x86_64")
 
 
 def _signature(facts: dict[str, str], numbers: list[int | None]) -> str | None:
     """Apple's number of a family of cores, or Intel's family-model-stepping."""
     if any(numbers[1:]):
         return "-".join("?" if number is None else str(number) for number in numbers)
-    family = _number(facts, "hw.cpufamily")
+    family = _family(facts)
     return str(family) if family else None
+
+
+def _family(facts: dict[str, str]) -> int | None:
+    """Apple's number of a family of cores, 32 bits, which some macOS print with a sign."""
+    value = facts.get("hw.cpufamily", "")
+    return int(value) % 2**32 or None if re.fullmatch(r"-?\d{1,10}", value, re.ASCII) else None
 
 
 def _caches(facts: dict[str, str]) -> dict[str, int]:

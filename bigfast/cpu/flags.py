@@ -33,7 +33,7 @@ X86_INT8 = ("amx_int8", "avx512_vnni", "avx_vnni_int8", "avx_vnni")  # strongest
 ARM_INT8 = ("i8mm", "asimddp")
 
 _X86_BY_SPELLING = {name.replace("_", ""): name for name in X86_ISA} | {"avx20": "avx2"}  # macOS: hw.optional.avx2_0
-_ARM_BY_SPELLING = {name: name for name in ARM_ISA} | {"dotprod": "asimddp"}
+_ARM_BY_SPELLING = {name: name for name in ARM_ISA} | {"dotprod": "asimddp", "asimdbf16": "bf16"}  # macOS; 32 bits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 from bigfast.cpu.cgroup import groups
 from bigfast.cpu.kernel_file import content
 
-__all__ = ["Health", "HealthChange", "change", "missing", "read_health"]
+__all__ = ["Health", "HealthChange", "change", "health_json", "missing", "read_health"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,13 @@ class Health:
     pressure_s: float | None = None
     pressure_10s: float | None = None
     load_1min: float | None = None
+
+    @property
+    def steal_share(self) -> float | None:
+        """The share of all processors' time since boot that the host gave to others, from 0 to 1."""
+        return (
+            self.steal_jiffies / self.total_jiffies if self.steal_jiffies is not None and self.total_jiffies else None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +128,23 @@ def change(before: Health, after: Health) -> HealthChange:
 def _growth(before: float | None, after: float | None) -> float | None:
     """How much a counter grew; kernels are known to turn steal back by a little."""
     return None if before is None or after is None else max(0, after - before)
+
+
+def health_json(before: Health, after: Health) -> dict[str, object]:
+    """What ``bigfast cpu --json`` shows of two snapshots, the later of them taken now; shares from 0 to 1."""
+    between = change(before, after)
+    return {
+        "elapsed_s": between.elapsed_s,
+        "steal_share": between.steal_share,
+        "steal_share_since_boot": after.steal_share,
+        "pressure_share": between.pressure_share,
+        "pressure_share_10s": after.pressure_10s,
+        "throttled": between.throttled,
+        "throttled_s": between.throttled_s,
+        "throttled_in_all": after.throttles,
+        "load_1min": after.load_1min,
+        "missing": list(missing(after)),
+    }
 
 
 def missing(health: Health) -> tuple[str, ...]:

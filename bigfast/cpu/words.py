@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bigfast.cpu.flags import ISA, is_arm, is_x86
+from bigfast.cpu.health import Health, change, missing
 from bigfast.cpu.machine import Machine
 
-__all__ = ["describe", "int8_verdict", "isa_word"]
+__all__ = ["describe", "describe_health", "int8_verdict", "isa_word"]
 
 _WORDS = {
     "avx512f": "AVX512F",
@@ -46,20 +47,54 @@ def describe(machine: Machine) -> tuple[tuple[str, str], ...]:
 
 
 def int8_verdict(machine: Machine) -> str:
-    """One sentence: which int8 instructions there are, and what follows from them."""
-    support = machine.int8
+    """One sentence: which int8 instructions there are, and which recipe follows from them."""
+    support, recipe = machine.int8, f"(recipe {machine.int8.recipe})"
     if support.accelerated:
         kernels = {
-            "u8s8": "U8S8 kernels without saturation",
-            "s8s8": "S8S8 kernels",
+            "u8s8": "U8S8 kernels without saturation, so weights keep all 8 bits",
+            "s8s8": "S8S8 kernels, since these multiply signed by signed without saturation",
             "u8s8-reduce-range": "U8S8 kernels with weights of 7 bits",
         }[support.recipe]
-        return f"{_listed([isa_word(name) for name in support.by])}: {kernels}"
+        return f"{_listed([isa_word(name) for name in support.by])}: {kernels} {recipe}"
     if is_x86(machine.architecture):
-        return "No VNNI and no AMX: U8S8 kernels would saturate, so weights keep to 7 bits (reduce range)"
+        return f"No VNNI and no AMX: U8S8 kernels would saturate, so weights keep to 7 bits {recipe}"
     if is_arm(machine.architecture):
-        return "No dot product and no i8mm: S8S8 kernels, not accelerated"
-    return f"No int8 instructions known on {machine.architecture}: weights keep to 7 bits (reduce range), to be safe"
+        return f"No dot product and no i8mm: S8S8 kernels, not accelerated {recipe}"
+    return f"No int8 instructions known on {machine.architecture}: weights keep to 7 bits, to be safe {recipe}"
+
+
+def describe_health(before: Health, after: Health) -> tuple[tuple[str, str], ...]:
+    """Rows of (name, text): how disturbed the machine is, and one sentence for each fact that it does not tell.
+
+    Args:
+        before: A snapshot a moment ago.
+        after: A snapshot now.
+    """
+    between, span = change(before, after), f"in the last {after.at_s - before.at_s:.2f} s"
+    rows = (
+        ("load", None if after.load_1min is None else f"{after.load_1min:.2f} in the last minute"),
+        (
+            "steal",
+            _phrase(
+                _share(between.steal_share, span),
+                _share(after.steal_share, "since boot"),
+            ),
+        ),
+        (
+            "pressure",
+            _phrase(_share(between.pressure_share, span), _share(after.pressure_10s, "in the last 10 s")),
+        ),
+        (
+            "throttled",
+            None if between.throttled is None else f"{between.throttled} times {span}, {after.throttles} in all",
+        ),
+        *(("not told", sentence) for sentence in missing(after)),
+    )
+    return tuple((name, text) for name, text in rows if text)
+
+
+def _share(share: float | None, when: str) -> str | None:
+    return None if share is None else f"{100 * share:.3g} % {when}"
 
 
 def _under(machine: Machine) -> str | None:

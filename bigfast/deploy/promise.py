@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +11,19 @@ from typing import Any
 
 from bigfast.cpu import Machine
 from bigfast.errors import BackendError
-from bigfast.measure import Block, Event, Failure, Protocol, Subject, Timing, measure, rejected_blocks, summarise
+from bigfast.measure import (
+    Block,
+    Deployment,
+    Event,
+    Failure,
+    Protocol,
+    Size,
+    Subject,
+    Timing,
+    measure,
+    rejected_blocks,
+    summarise,
+)
 
 PROCESSES = 3
 LEAST_BLOCKS = 4  # of each process, however little time there is
@@ -72,8 +84,8 @@ def _blocks_within(events: Iterator[Event], budget_s: float, clock: Callable[[],
 def measure_promise(
     model: Path,
     *,
-    backend: str,
-    options: Mapping[str, str],
+    deployment: Deployment,
+    size: Size,
     protocol: Protocol,
     machine: Machine,
     limit_s: float | None,
@@ -85,9 +97,9 @@ def measure_promise(
 
     Args:
         model: A stock directory.
-        backend: The backend's name.
-        options: Its variant.
-        protocol: Batch, length, threads and the rules of rejection; rounds are as many as the time allows.
+        deployment: On what.
+        size: Of the inputs.
+        protocol: The rules of rejection; rounds are as many as the time allows.
         machine: This machine.
         limit_s: On the median, seconds; None to measure only.
         budget_s: Seconds for all processes together.
@@ -98,7 +110,7 @@ def measure_promise(
         Busy: another process measures on this machine.
         BackendError: the backend fails on the model.
     """
-    subject = Subject(backend=backend, options=tuple(sorted(options.items())), label=model.name, model=model)
+    subject = Subject(deployment=deployment, size=size, label=model.name, model=model)
     good: list[tuple[float, ...]] = []
     bad: list[tuple[float, ...]] = []
     for number in range(PROCESSES):

@@ -1,107 +1,25 @@
-"""The measuring itself: who is timed when, by which child, and what happens to one that fails."""
+"""The measuring itself: who is timed when, and what happens to one that fails."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 
-from bigfast.backend import find_backend
 from bigfast.cpu import Machine
-from bigfast.errors import BackendError, InputError
-from bigfast.measure.protocol import Block, Event, Failure, Loaded, Protocol, Subject
+from bigfast.errors import BackendError, ChildEnded, InputError
+from bigfast.measure.crew import Crew
+from bigfast.measure.events import Block, Event, Failure, Loaded
+from bigfast.measure.protocol import Protocol
 from bigfast.measure.statistics import rejected_blocks
+from bigfast.measure.subject import Deployment, Subject
 from bigfast.store import MACHINE_LOCK, exclusive
-from bigfast.workers import Child
 
-LOAD_DEADLINE_S = 180.0
-BLOCK_DEADLINE_S = 120.0
-TRIES = 3  # a child that dies or hangs twice more on the same subject has that subject failed
-
-
-class _Crew:
-    """One child for each backend and variant, started when first needed and again after a death."""
-
-    def __init__(self, subjects: Sequence[Subject], protocol: Protocol, stack: ExitStack) -> None:
-        self._subjects = subjects
-        self._protocol = protocol
-        self._stack = stack
-        self._children: dict[str, Child] = {}
-        self._loaded: dict[int, float] = {}  # subject -> seconds of its fastest first call
-
-    def _child(self, subject: Subject) -> Child:
-        child = self._children.get(subject.worker)
-        if child is not None and child.alive:
-            return child
-        for place in [p for p in self._loaded if self._subjects[p].worker == subject.worker]:
-            del self._loaded[place]
-        protocol = self._protocol
-        child = self._stack.enter_context(
-            Child(
-                "bigfast.measure.worker",
-                environment=find_backend(subject.backend).environment(protocol.threads),
-                name=f"The process measuring {subject.worker}",
-            )
-        )
-        table = max(
-            (s.shape.vocab * s.shape.hidden for s in self._subjects if s.worker == subject.worker and s.shape),
-            default=0,
-        )
-        opening = {
-            "do": "open",
-            "backend": subject.backend,
-            "options": dict(subject.options),
-            "threads": protocol.threads,
-            "batch": protocol.batch,
-            "length": protocol.length,
-            "table": table,
-            "seed": protocol.seed,
-        }
-        try:
-            child.ask(opening, deadline_s=LOAD_DEADLINE_S)
-        except BackendError:
-            child.close()  # each try starts another
-            raise
-        self._children[subject.worker] = child
-        return child
-
-    def _request(self, place: int) -> dict[str, Any]:
-        subject, protocol = self._subjects[place], self._protocol
-        calls = round(protocol.block_s / max(self._loaded[place], 1e-6))
-        return {
-            "do": "block",
-            "key": place,
-            "warmup": protocol.warmup_calls,
-            "calls": min(max(calls, protocol.calls_at_least), protocol.calls_at_most),
-            "subject": subject.label,
-        }
-
-    def block(self, place: int) -> Iterator[Loaded | Mapping[str, Any]]:
-        """What there is to tell about one block: first of the loading, where it was needed; then the answer."""
-        subject = self._subjects[place]
-        child = self._child(subject)
-        if place not in self._loaded:
-            answer = child.ask(subject.request(place, self._protocol.seed), deadline_s=LOAD_DEADLINE_S)
-            self._loaded[place] = min(answer["first_s"])
-            yield Loaded(
-                subject=place,
-                prepare_s=answer["prepare_s"],
-                disagreement=answer["disagreement"],
-                evidence=answer["evidence"],
-                peak_bytes=answer["peak_bytes"],
-            )
-        yield child.ask(self._request(place), deadline_s=BLOCK_DEADLINE_S)
-
-    def still_correct(self, place: int) -> bool:
-        """Whether a subject that has been timed answers as it did before; True where its session is gone."""
-        subject = self._subjects[place]
-        if place not in self._loaded or not self._children[subject.worker].alive:
-            return True
-        answer = self._children[subject.worker].ask({"do": "check", "key": place}, deadline_s=BLOCK_DEADLINE_S)
-        return bool(answer["agrees"])
+TRIES = 3  # a subject on which its process dies or hangs twice more has failed
+QUARANTINE_AFTER = 3  # a deployment whose process so many subjects in a row have ended is given up
 
 
 def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: A002 - it is one
@@ -110,7 +28,7 @@ def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: 
 
 
 def check_threads(threads: int, machine: Machine) -> None:
-    """Refuses more threads than there are cores for them.
+    """Refuses more threads of one runtime than there are cores for them.
 
     Raises:
         InputError: there are fewer cores, with their number.
@@ -129,20 +47,25 @@ def measure(
     machine: Machine,
     anchor: int = 0,
     done: Iterable[Event] = (),
+    memory_bytes: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Event]:
     """Measures subjects and yields what happens as it happens.
 
-    Blocks come in random interleaved order, a round at a time, over all backends at once. A block is
+    Blocks come in random interleaved order, a round at a time, over all deployments at once. A block is
     measured again, in an extra round, where the machine was disturbed. The machine is held
     exclusively until the iterator is exhausted or closed.
+
+    A subject that fails is one ``Failure``, and the others go on: at once where the backend refuses it or answers
+    wrongly, after two more tries where its process dies, hangs or runs out of memory.
 
     Args:
         subjects: What to time.
         protocol: How.
-        machine: Where; its usable cores bound the threads.
+        machine: Where; its usable cores bound the threads of one runtime.
         anchor: The place of the subject that serves as drift meter.
         done: Events of an earlier, interrupted run of the same subjects and protocol; not repeated.
+        memory_bytes: That a process which times may allocate; None for three quarters of what there is.
         clock: Seconds, monotonic, for ``Block.started_s``.
 
     Raises:
@@ -150,11 +73,13 @@ def measure(
         Busy: another process measures on this machine.
         UnknownName: a backend that is not installed.
     """
-    check_threads(protocol.threads, machine)
+    for threads in {subject.deployment.threads for subject in subjects}:
+        check_threads(threads, machine)
     events = list(done)
     start = clock() - max((e.started_s for e in events if isinstance(e, Block)), default=0.0)
     with exclusive(MACHINE_LOCK, what="this machine's clock"), ExitStack() as stack:
-        run = _Run(subjects, protocol, anchor, events, _Crew(subjects, protocol, stack), lambda: clock() - start)
+        crew = Crew(subjects, protocol, machine=machine, stack=stack, memory_bytes=memory_bytes)
+        run = _Run(subjects, protocol, anchor, events, crew, lambda: clock() - start)
         yield from run.all_rounds()
 
 
@@ -167,7 +92,7 @@ class _Run:
         protocol: Protocol,
         anchor: int,
         events: list[Event],
-        crew: _Crew,
+        crew: Crew,
         now: Callable[[], float],
     ) -> None:
         self._subjects = subjects
@@ -177,6 +102,7 @@ class _Run:
         self._crew = crew
         self._now = now
         self._failed = {e.subject for e in events if isinstance(e, Failure)}
+        self._deaths: Counter[Deployment] = Counter()  # subjects in a row that ended their process
         self._since_anchor = protocol.anchor_every
 
     def _blocks(self) -> list[Block]:
@@ -235,28 +161,53 @@ class _Run:
         return event
 
     def _block(self, place: int, number: int) -> Iterator[Event]:
-        reason = ""
+        deployment = self._subjects[place].deployment
+        opened, died, reason = False, False, ""
         for _ in range(TRIES):
-            started = self._now()
+            opened = False
             try:
-                for told in self._crew.block(place):
-                    if isinstance(told, Loaded):
-                        yield self._note(told)
-                        started = self._now()
-                        continue
-                    yield self._note(
-                        Block(
-                            subject=place,
-                            round=number,
-                            started_s=started,
-                            warmup_s=tuple(told["warmup_s"]),
-                            samples_s=tuple(told["samples_s"]),
-                            steal=told["steal"],
-                            throttled=told["throttled"],
-                            pressure=told["pressure"],
-                        )
-                    )
-                return
-            except BackendError as error:
-                reason = str(error)
+                self._crew.open(deployment)
+                opened = True
+                yield from self._one_block(place, number)
+            except ChildEnded as error:
+                died, reason = True, str(error)
+                continue
+            except BackendError as error:  # it would say so again
+                died, reason = False, str(error)
+                break
+            del self._deaths[deployment]
+            return
+        if not opened:
+            yield from self._give_up(deployment, reason)
+            return
         yield self._note(Failure(subject=place, reason=reason))
+        self._deaths[deployment] += died
+        if self._deaths[deployment] >= QUARANTINE_AFTER:
+            why = f"{deployment} was given up, since {QUARANTINE_AFTER} models in a row had ended its process"
+            yield from self._give_up(deployment, f"{why}: {reason}")
+
+    def _one_block(self, place: int, number: int) -> Iterator[Event]:
+        started_s = self._now()
+        for told in self._crew.block(place):
+            if isinstance(told, Loaded):
+                yield self._note(told)
+                started_s = self._now()
+                continue
+            yield self._note(
+                Block(
+                    subject=place,
+                    round=number,
+                    started_s=started_s,
+                    warmup_s=tuple(told["warmup_s"]),
+                    samples_s=tuple(told["samples_s"]),
+                    steal=told["steal"],
+                    throttled=told["throttled"],
+                    pressure=told["pressure"],
+                    waited=told["waited"],
+                )
+            )
+
+    def _give_up(self, deployment: Deployment, reason: str) -> Iterator[Event]:
+        for place, subject in enumerate(self._subjects):
+            if subject.deployment == deployment and place not in self._failed:
+                yield self._note(Failure(subject=place, reason=reason))

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bigfast.measure.protocol import Block, Protocol
+from bigfast.measure.events import Block
+from bigfast.measure.protocol import Protocol
 
 # Calls and blocks from which a percentile may be named: an upper percentile is only meaningful
 # where the sample bounds it with 99 % confidence (binomial; MLPerf's constant for p99).
@@ -60,25 +61,35 @@ class Timing:
 def rejected_blocks(blocks: Sequence[Block], protocol: Protocol) -> list[str | None]:
     """Why each block is rejected, in the order given; None for those that are accepted.
 
-    A block is rejected for steal, for throttling, and where the anchor blocks nearest in time are far
-    above the anchor's own median.
+    A block is rejected for steal, for throttling, where our threads waited for a core, and where the undisturbed
+    anchor blocks nearest in time are far above the anchor's own median.
     """
-    anchors = sorted((b.started_s, float(np.median(b.samples_s))) for b in blocks if b.is_anchor)
-    times = np.array([started for started, _ in anchors])
-    medians = np.array([median for _, median in anchors])
-    usual = float(np.median(medians)) if anchors else 0.0
-    reasons: list[str | None] = []
-    for block in blocks:
-        drift = float(np.interp(block.started_s, times, medians)) / usual - 1 if anchors else 0.0
-        if block.steal is not None and block.steal > protocol.steal_at_most:
-            reasons.append(f"steal {block.steal:.1%}")
-        elif block.throttled:
-            reasons.append(f"throttled {block.throttled} times")
-        elif not block.is_anchor and drift > protocol.drift_at_most:
-            reasons.append(f"anchor {drift:.0%} above its median")
-        else:
-            reasons.append(None)
-    return reasons
+    reasons = [_disturbance(block, protocol) for block in blocks]
+    anchors = sorted(
+        (block.started_s, float(np.median(block.samples_s)))
+        for block, reason in zip(blocks, reasons, strict=True)
+        if block.is_anchor and reason is None
+    )
+    if not anchors:
+        return reasons
+    times, medians = (np.array(column) for column in zip(*anchors, strict=True))
+    drifts = np.interp([block.started_s for block in blocks], times, medians) / np.median(medians) - 1
+    return [
+        f"anchor {drift:.0%} above its median"
+        if reason is None and not block.is_anchor and drift > protocol.drift_at_most
+        else reason
+        for block, reason, drift in zip(blocks, reasons, drifts, strict=True)
+    ]
+
+
+def _disturbance(block: Block, protocol: Protocol) -> str | None:
+    if block.steal is not None and block.steal > protocol.steal_at_most:
+        return f"steal {block.steal:.1%}"
+    if block.throttled:
+        return f"throttled {block.throttled} times"
+    if block.waited is not None and block.waited > protocol.waited_at_most:
+        return f"waited for a core {block.waited:.1%} of the time"
+    return None
 
 
 def summarise(accepted: Sequence[Sequence[float]], *, rejected: int, seed: int = 0) -> Timing:

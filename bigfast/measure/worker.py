@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import resource
 import sys
 import time
@@ -24,7 +25,7 @@ from bigfast.backend import (
     reference_logits,
     usable_backend,
 )
-from bigfast.cpu import change, detect, read_health
+from bigfast.cpu import change, detect, read_health, waited_s
 from bigfast.errors import BackendError
 from bigfast.space import BertShape
 from bigfast.workers import answer_requests
@@ -67,21 +68,63 @@ def timed_block(
     return samples[:warmup], samples[warmup:]
 
 
-@dataclass
-class _Held:
+def timed_window(
+    call: Callable[[], object], *, start_s: float, end_s: float, clock: Callable[[], float]
+) -> tuple[list[float], list[float]]:
+    """Latencies of calls until a window of time begins, and of those that lie wholly inside it, in seconds.
+
+    Calls go on until the window has ended, so that whoever shares it is disturbed to its end.
+    """
+    gc.disable()
+    try:
+        warmup, samples = [], []
+        end = clock()
+        while end < end_s:
+            start = end
+            call()
+            end = clock()
+            if start < start_s:
+                warmup.append(end - start)
+            elif end <= end_s:
+                samples.append(end - start)
+    finally:
+        gc.enable()
+    return warmup, samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Model:
+    """A session that is resident and was found correct, whatever inputs it is timed on."""
+
     session: Session
-    ids: IntArray
-    mask: IntArray
+    vocab: int
     checked_ids: IntArray
     reference: FloatArray
     bound: float
+    prepare_s: float
+    evidence: Mapping[str, str]
+
+    def disagreement(self) -> float:
+        """How far it is from float32 now."""
+        return disagreement(self.session.run(self.checked_ids, np.ones_like(self.checked_ids)), self.reference)
+
+
+@dataclass(frozen=True)
+class _Held:
+    model: _Model
+    ids: IntArray
+    mask: IntArray
+
+    def call(self) -> None:
+        self.model.session.run(self.ids, self.mask)
 
 
 class Worker:
     """Answers ``open``, ``load``, ``block`` and ``check``."""
 
-    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self._models: dict[str, _Model] = {}
         self._held: dict[int, _Held] = {}
         self._table: FloatArray | None = None
 
@@ -95,7 +138,8 @@ class Worker:
             case "block":
                 return self._block(request)
             case "check":
-                return {"agrees": self._check(request["key"]) <= self._held[request["key"]].bound}
+                model = self._held[request["key"]].model
+                return {"agrees": model.disagreement() <= model.bound}
             case other:
                 raise BackendError(f"The measuring process knows no request {other!r}")
 
@@ -103,7 +147,7 @@ class Worker:
         self._backend = usable_backend(request["backend"])
         self._options = request["options"]
         self._threads = int(request["threads"])
-        self._size = (int(request["batch"]), int(request["length"]))
+        self._oversubscribed = bool(request["oversubscribed"])
         self._machine = detect()
         if request["table"]:
             # One table of embeddings for all resident models, which would fill the memory otherwise.
@@ -121,56 +165,68 @@ class Worker:
         trained = request["model"] is not None and self._backend.precision == "int8"
         return max(self._backend.bound, TRAINED_BOUND) if trained else self._backend.bound
 
-    def _load(self, request: dict[str, Any]) -> Mapping[str, Any]:
+    def _model(self, request: dict[str, Any]) -> _Model:
+        """The session of a model, prepared once for all sizes of inputs."""
+        identity = json.dumps([request["shape"], request["model"], request["seed"]])
+        if identity in self._models:
+            return self._models[identity]
         weights = self._weights(request)
-        rng = np.random.default_rng(request["seed"])
-        ids = rng.integers(0, weights.shape.vocab, self._size, dtype=np.int64)
-        mask = np.ones_like(ids)
-        checked_size = (CHECKED_TEXTS, min(CHECKED_LENGTH, self._size[1]))
-        checked_ids = rng.integers(0, weights.shape.vocab, checked_size, dtype=np.int64)
-        start = self._clock()
+        size = (CHECKED_TEXTS, min(CHECKED_LENGTH, weights.shape.positions))
+        ids = np.random.default_rng(request["seed"]).integers(0, weights.shape.vocab, size, dtype=np.int64)
+        start_s = self._clock()
         session = self._backend.prepare(weights, machine=self._machine, threads=self._threads, options=self._options)
-        prepare_s = self._clock() - start
-        reference = reference_logits(weights, checked_ids, np.ones_like(checked_ids))
-        self._held[request["key"]] = _Held(session, ids, mask, checked_ids, reference, self._bound(request))
-        found = self._check(request["key"])
-        bound = self._held[request["key"]].bound
-        if not found <= bound:  # NaN fails too
+        prepare_s = self._clock() - start_s
+        self._models[identity] = _Model(
+            session=session,
+            vocab=weights.shape.vocab,
+            checked_ids=ids,
+            reference=reference_logits(weights, ids, np.ones_like(ids)),
+            bound=self._bound(request),
+            prepare_s=prepare_s,
+            evidence=dict(session.evidence()),
+        )
+        return self._models[identity]
+
+    def _load(self, request: dict[str, Any]) -> Mapping[str, Any]:
+        model = self._model(request)
+        found = model.disagreement()
+        if not found <= model.bound:  # NaN fails too
             raise BackendError(
                 f"{self._backend.name} answers wrongly: its logits lie {found:.3f} from float32, "
-                f"more than its bound of {bound}"
+                f"more than its bound of {model.bound}"
             )
-        first, calls = timed_block(lambda: session.run(ids, mask), warmup=1, calls=FIRST_CALLS, clock=self._clock)
+        size = (int(request["batch"]), int(request["length"]))
+        ids = np.random.default_rng([request["seed"], 1]).integers(0, model.vocab, size, dtype=np.int64)
+        held = self._held[request["key"]] = _Held(model, ids, np.ones_like(ids))
+        first, calls = timed_block(held.call, warmup=1, calls=FIRST_CALLS, clock=self._clock)
         return {
-            "prepare_s": prepare_s,
+            "prepare_s": model.prepare_s,
             "disagreement": found,
-            "evidence": dict(session.evidence()),
+            "evidence": model.evidence,
             "first_s": first + calls,
             "peak_bytes": peak_bytes(),
         }
 
     def _block(self, request: dict[str, Any]) -> Mapping[str, Any]:
-        held = self._held[request["key"]]
-        before = read_health()
-        warmup, samples = timed_block(
-            lambda: held.session.run(held.ids, held.mask),
-            warmup=request["warmup"],
-            calls=request["calls"],
-            clock=self._clock,
-        )
-        health = change(before, read_health())
+        call = self._held[request["key"]].call
+        before, waited_before_s = read_health(), waited_s()
+        if "window" in request:
+            start_s, end_s = request["window"]
+            warmup, samples = timed_window(call, start_s=start_s, end_s=end_s, clock=self._clock)
+        else:
+            warmup, samples = timed_block(call, warmup=request["warmup"], calls=request["calls"], clock=self._clock)
+        waited_after_s, health = waited_s(), change(before, read_health())
+        waited = None
+        if waited_before_s is not None and waited_after_s is not None and not self._oversubscribed:
+            waited = (waited_after_s - waited_before_s) / health.elapsed_s
         return {
             "warmup_s": warmup,
             "samples_s": samples,
             "steal": health.steal_share,
             "throttled": health.throttled,
             "pressure": health.pressure_share,
+            "waited": waited,
         }
-
-    def _check(self, key: int) -> float:
-        held = self._held[key]
-        logits = held.session.run(held.checked_ids, np.ones_like(held.checked_ids))
-        return disagreement(logits, held.reference)
 
 
 if __name__ == "__main__":

@@ -31,8 +31,8 @@ class RunConfig(BaseModel):
         backends: What is profiled.
         latency_ms: Limits on the median latency; empty means 40 % and 70 % of the largest architecture's.
         length: Tokens of a timed text; None means the 95th percentile of the data's.
-        threads: Of the timed runtime.
-        batch: Texts of a timed call.
+        threads: Of the timed runtime; None means 1, or the fewest that the saved profile has.
+        batch: Texts of a timed call; None means 1, or the first that the saved profile has.
         profile: A saved profile to use instead of measuring.
         architectures: How many to measure; None means as many as the time allows.
         minutes: For everything together.
@@ -53,8 +53,8 @@ class RunConfig(BaseModel):
     backends: tuple[str, ...] = DEFAULT_BACKENDS
     latency_ms: tuple[Limit, ...] = ()
     length: Annotated[int, Field(ge=2)] | None = None
-    threads: Annotated[int, Field(ge=1)] = 1
-    batch: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1)] | None = None
+    batch: Annotated[int, Field(ge=1)] | None = None
     profile: str | None = None
     architectures: Annotated[int, Field(ge=12)] | None = None
     minutes: Annotated[float, Field(gt=0)] = 8.0

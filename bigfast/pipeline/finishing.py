@@ -15,7 +15,7 @@ from bigfast.deploy.export import Target, export_model
 from bigfast.deploy.posttrain import PostTrained, posttrain
 from bigfast.deploy.promise import Promise, measure_promise
 from bigfast.errors import InputError
-from bigfast.measure import Protocol
+from bigfast.measure import Deployment, Protocol, Size
 from bigfast.pipeline.task import Task, progress_of
 from bigfast.pipeline.telling import Teller
 from bigfast.pipeline.training import LEAST_STEPS, Lesson
@@ -96,7 +96,9 @@ class Finish:
         validation: Rows that the accuracies are of.
         dev: Development rows, read once the search has ended; None where there are none.
         artefacts: Further backends that the export prepares a file for.
-        protocol: Batch, length and threads of the promise.
+        deployment: With its threads and workers, of the promise.
+        size: Of the inputs, of the promise.
+        protocol: The rules of its measurement.
         machine: This machine.
         teacher: As the card names it.
     """
@@ -107,6 +109,8 @@ class Finish:
     validation: Encoded
     dev: Encoded | None
     artefacts: tuple[Backend, ...]
+    deployment: Deployment
+    size: Size
     protocol: Protocol
     machine: Machine
     teacher: str
@@ -133,7 +137,12 @@ class Finish:
             "data": self.task.data.name,
             "teacher": self.teacher,
             "machine": self.machine.to_json(),
-            "protocol": {name: getattr(self.protocol, name) for name in ("batch", "length", "threads")},
+            "protocol": {
+                "batch": self.size.batch,
+                "length": self.size.length,
+                "threads": self.deployment.threads,
+                "concurrent": self.deployment.concurrent,
+            },
             "accuracy": {
                 "n": int(figures["n"]),
                 "float32": self._accuracy(float_backend, weights, self.validation).share,
@@ -145,7 +154,7 @@ class Finish:
             "latency": promise.to_json(),
         }
         targets = [
-            Target(backend=b, options=self.options if b is backend else {}, threads=self.protocol.threads)
+            Target(backend=b, options=self.options if b is backend else {}, threads=self.deployment.threads)
             for b in (backend, *self.artefacts)
         ]
         export_model(
@@ -172,8 +181,8 @@ class Finish:
             return about
         promise = measure_promise(
             stock,
-            backend=self.backend.name,
-            options=self.options,
+            deployment=self.deployment,
+            size=self.size,
             protocol=self.protocol,
             machine=self.machine,
             limit_s=limit_s,
@@ -185,7 +194,7 @@ class Finish:
 
 def further_int8(profile: Profile, backend: Backend) -> tuple[Backend, ...]:
     """The other int8 backends of a profile that can be used here: an export prepares a file for them too."""
-    names = {key.partition(":")[0] for key in profile.keys} - {backend.name}
+    names = {m.deployment.backend for m in profile.measurements} - {backend.name}
     others = (find_backend(name) for name in sorted(names))
     return tuple(b for b in others if b.precision == "int8" and b.available().usable)
 

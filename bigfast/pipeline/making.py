@@ -143,6 +143,8 @@ def _export(
             validation=task.validation,
             dev=None if dev is None else task.encoded(dev),
             artefacts=further_int8(wanted.profile, wanted.backend),
+            deployment=wanted.deployment,
+            size=wanted.size,
             protocol=wanted.profile.protocol,
             machine=run.machine,
             teacher=task.teacher.name if run.given else "trained in the run on the same data",

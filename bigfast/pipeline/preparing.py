@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from bigfast.backend import choose_variant, find_backend, parse_backend
+from bigfast.backend import choose_variant, find_backend
 from bigfast.errors import Infeasible, InputError
-from bigfast.measure import Protocol
+from bigfast.measure import Deployment, Protocol, Size
 from bigfast.pipeline.config import DEFAULT_SHARES
 from bigfast.pipeline.profiling import architectures_in, fit_profile, fits_machine, measure_profile
 from bigfast.pipeline.searching import Wanted, limits_of, narrowed_for
@@ -18,6 +18,8 @@ from bigfast.search import deployment_key
 from bigfast.space import space_named
 from bigfast.store import read_json, write_json
 from bigfast.supermodel.teacher import load_teacher
+
+ROUNDS, BLOCK_S = 6, 0.05  # of the profile within a run: half as many and as long as alone
 
 
 def prepare_task(run: Run) -> Task:
@@ -89,15 +91,10 @@ def prepare_profile(run: Run, task: Task) -> Profile:
         profile = load_profile(place.profile)
     else:
         space = space_named(config.space, teacher=task.teacher.model.weights.shape)
-        protocol = Protocol(
-            batch=config.batch,
-            length=config.length or task.length,
-            threads=config.threads,
-            seed=config.seed,
-        )
+        protocol = Protocol(rounds=ROUNDS, block_s=BLOCK_S, seed=config.seed)
         count = config.architectures or place.decided(
             "architectures",
-            lambda: architectures_in(run.seconds("profile"), protocol, variants=len(run.variants)),
+            lambda: architectures_in(run.seconds("profile"), protocol, deployments=len(run.deployments)),
         )
         plan = Plan.make(
             machine=machine,
@@ -105,10 +102,11 @@ def prepare_profile(run: Run, task: Task) -> Profile:
             space=space,
             vocab=task.teacher.model.weights.shape.vocab,
             count=count,
-            variants=run.variants,
+            deployments=run.deployments,
+            sizes=(Size(batch=config.batch or 1, length=config.length or task.length),),
         )
         with place.timed("profile", run.seconds("profile")):
-            profile = measure_profile(plan, place.profile, teller=run.teller)
+            profile = measure_profile(plan, place.profile, probe=False, teller=run.teller)
     if profile.fitted.keys() != set(profile.keys):
         with place.timed("predictors", run.seconds("predictors")):
             profile = fit_profile(place.profile, teller=run.teller)
@@ -118,16 +116,19 @@ def prepare_profile(run: Run, task: Task) -> Profile:
 def prepare_search(run: Run, profile: Profile) -> Wanted:
     """The backend and the limits; an infeasible limit ends here, before anything is trained."""
     config = run.config
-    key = deployment_key(profile, None if config.backend == "auto" else config.backend)
+    key = deployment_key(profile, None if config.backend == "auto" else config.backend, threads=config.threads)
     if config.backend == "auto":
         run.teller.say(f"Deployment backend: {key}, the fastest int8 of the profile")
-    name, options = parse_backend(key)
-    backend = find_backend(name)
+    deployment = Deployment.parse(key)
+    backend = find_backend(deployment.backend)
+    size = profile.size(batch=config.batch, length=config.length)
     wanted = Wanted(
         profile=profile,
         backend=backend,
-        options=choose_variant(backend, options, run.machine),
-        limits_s=limits_of(profile, key, config.latency_ms, DEFAULT_SHARES),
+        options=choose_variant(backend, dict(deployment.options), run.machine),
+        deployment=deployment,
+        size=size,
+        limits_s=limits_of(profile, key, size, config.latency_ms, DEFAULT_SHARES),
         generations=config.generations,
         population=config.population,
         seed=config.seed,

@@ -5,42 +5,48 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigfast.backend import Options, choose_variant, parse_backend, usable_backend
+from bigfast.backend import choose_variant, parse_backend, usable_backend
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
-from bigfast.measure import Protocol
+from bigfast.measure import Deployment, Protocol, check_threads
+from bigfast.measure import probe as measure_peaks
 from bigfast.pipeline.telling import Teller
 from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors, load_profile, save_profile
-from bigfast.report import profile_figure
+from bigfast.report import profile_figures
 from bigfast.store import open_journal, remove_journal
 
 LEAST_ARCHITECTURES, MOST_ARCHITECTURES = 36, 120
 
 
-def architectures_in(budget_s: float, protocol: Protocol, *, variants: int) -> int:
+def architectures_in(budget_s: float, protocol: Protocol, *, deployments: int) -> int:
     """About how many architectures can be measured in some seconds: their blocks, preparation, and sentinels."""
-    each_s = variants * (protocol.rounds * protocol.block_s * 1.6 + 0.25)
-    starting_s = 2 * variants * 4
-    return min(max(int((budget_s - starting_s) / each_s) - 3, LEAST_ARCHITECTURES), MOST_ARCHITECTURES)
+    each_s = deployments * (protocol.rounds * protocol.block_s * 1.4 + 0.25)
+    starting_s = 3 * deployments * 4
+    return min(max(int((budget_s - starting_s) / each_s) - 6, LEAST_ARCHITECTURES), MOST_ARCHITECTURES)
 
 
-def chosen_variants(names: Sequence[str], machine: Machine) -> list[tuple[str, Options]]:
-    """Backends by name, with options if any, as variants that can be used here.
+def chosen_deployments(
+    names: Sequence[str], machine: Machine, *, threads: Sequence[int] = (1,), concurrent: int = 1
+) -> list[Deployment]:
+    """Backends by name, with options if any, as deployments that are possible here.
 
     Raises:
         UnknownName: a backend is not installed.
         BackendMissing: its runtime is not.
-        InputError: it has no such option, or is named twice.
+        InputError: it has no such option, is named twice, or there are fewer cores than threads.
     """
-    variants: list[tuple[str, Options]] = []
+    deployments: list[Deployment] = []
     for name in names:
         backend_name, options = parse_backend(name)
         backend = usable_backend(backend_name)
-        variant = (backend.name, choose_variant(backend, options, machine))
-        if variant in variants:
-            raise InputError(f"Backend {name!r} is named twice: once is enough")
-        variants.append(variant)
-    return variants
+        variant = choose_variant(backend, options, machine)
+        for count in threads:
+            check_threads(count, machine)
+            deployment = Deployment.of(backend.name, variant, threads=count, concurrent=concurrent)
+            if deployment in deployments:
+                raise InputError(f"{deployment} is named twice: once is enough")
+            deployments.append(deployment)
+    return deployments
 
 
 def journal_of(directory: Path) -> Path:
@@ -48,8 +54,14 @@ def journal_of(directory: Path) -> Path:
     return directory.with_name(f"{directory.name}.journal.sqlite")
 
 
-def measure_profile(plan: Plan, directory: Path, *, teller: Teller) -> Profile:
+def measure_profile(plan: Plan, directory: Path, *, probe: bool, teller: Teller) -> Profile:
     """Measures a plan, or what is left of it, and writes the profile's directory without predictors.
+
+    Args:
+        plan: What to measure.
+        directory: Where the profile will be.
+        probe: Whether the machine's peaks are measured first, and kept with it.
+        teller: Told of the progress.
 
     Raises:
         InputError: an unfinished profile of another plan is there.
@@ -60,8 +72,11 @@ def measure_profile(plan: Plan, directory: Path, *, teller: Teller) -> Profile:
     with open_journal(path) as journal:
         if journal.first("plan") is not None:
             teller.say("An interrupted profile is continued.")
+        if probe and journal.first("peaks") is None:
+            teller.say("Measuring the peaks of this machine.")
+            journal.append("peaks", measure_peaks(plan.machine).to_json())
         for done, total in collect(plan, journal):
-            teller.progress(done, total, f"{len(plan.archs)} architectures, {len(plan.variants)} backends")
+            teller.progress(done, total, f"{len(plan.archs)} architectures, {len(plan.deployments)} deployments")
         profile = assemble(plan, journal)
     save_profile(profile, directory)
     remove_journal(path)
@@ -81,12 +96,18 @@ def fit_profile(directory: Path, *, kind: str = "auto", teller: Teller) -> Profi
         profile = fitted
         result = profile.fitted[key]
         teller.progress(number, count, f"{key}: {result.predictor.kind}, {result.unseen.mape:.1%} on unseen")
-    save_profile(profile, directory, figure=profile_figure(profile))
+    save_profile(profile, directory, figures=profile_figures(profile))
     return profile
 
 
-def ready_profile(plan: Plan, directory: Path, *, teller: Teller) -> Profile:
+def ready_profile(plan: Plan, directory: Path, *, probe: bool, teller: Teller) -> Profile:
     """The profile of a plan with predictors: loaded, completed or measured, whatever is left to do.
+
+    Args:
+        plan: What to measure.
+        directory: Where the profile is, or will be.
+        probe: Whether the machine's peaks are measured and kept with it.
+        teller: Told of the progress.
 
     Raises:
         InputError: the directory holds a profile of another plan or machine.
@@ -99,7 +120,7 @@ def ready_profile(plan: Plan, directory: Path, *, teller: Teller) -> Profile:
                 "choose another directory with --out, or ask for the same again"
             )
     else:
-        profile = measure_profile(plan, directory, teller=teller)
+        profile = measure_profile(plan, directory, probe=probe, teller=teller)
     if profile.fitted.keys() == set(profile.keys):
         return profile
     return fit_profile(directory, teller=teller)

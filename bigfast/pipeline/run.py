@@ -9,12 +9,12 @@ from typing import Any
 from bigfast.backend import choose_variant, find_backend, parse_backend
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
-from bigfast.measure import check_threads
+from bigfast.measure import Deployment
 from bigfast.pipeline.config import RunConfig
 from bigfast.pipeline.directory import open_run
 from bigfast.pipeline.making import make_models, make_search, make_supermodel
 from bigfast.pipeline.preparing import prepare_profile, prepare_search, prepare_task
-from bigfast.pipeline.profiling import chosen_variants
+from bigfast.pipeline.profiling import chosen_deployments
 from bigfast.pipeline.situation import Run, budgets_of
 from bigfast.pipeline.telling import Teller
 from bigfast.report import write_report
@@ -55,19 +55,18 @@ def run(config: RunConfig, root: Path, *, machine: Machine, teller: Teller) -> O
         Infeasible: no architecture meets a limit; the profile is kept.
         Busy: another process measures here, or runs in this directory.
     """
-    check_threads(config.threads, machine)
-    variants = [] if config.profile else chosen_variants(config.backends, machine)
+    deployments = [] if config.profile else chosen_deployments(config.backends, machine, threads=(config.threads or 1,))
     if config.backend != "auto":
         _check_backend(config, machine)
     given = None if config.teacher is None else load_teacher(config.teacher)
-    budgets = {budget.name: budget for budget in budgets_of(config, given, measured=len(variants))}
+    budgets = {budget.name: budget for budget in budgets_of(config, given, measured=len(deployments))}
     with open_run(root, config, machine) as place:
         now = Run(
             config=config,
             place=place,
             machine=machine,
             teller=teller,
-            variants=tuple(variants),
+            deployments=tuple(deployments),
             given=given,
             budgets=budgets,
         )
@@ -84,8 +83,9 @@ def run(config: RunConfig, root: Path, *, machine: Machine, teller: Teller) -> O
 
 
 def _check_backend(config: RunConfig, machine: Machine) -> None:
-    name, options = parse_backend(config.backend)
-    choose_variant(find_backend(name), options, machine)
+    wanted = Deployment.parse(config.backend)
+    name = wanted.backend
+    choose_variant(find_backend(name), dict(wanted.options), machine)
     if not config.profile and all(parse_backend(b)[0] != name for b in config.backends):
         raise InputError(
             f"The deployment backend {name!r} is not among those to be profiled ({', '.join(config.backends)}): add it"

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from bigfast.backend import Backend, Options, variant_name
+from bigfast.backend import Backend, Options
 from bigfast.cpu import Machine
 from bigfast.data import Encoded
 from bigfast.errors import InputError
+from bigfast.measure import Deployment, Size
 from bigfast.pipeline.telling import Teller
 from bigfast.profile import Profile
 from bigfast.search import Evaluation, Evolution, Narrowed, Study, narrow, open_study, search
@@ -37,6 +38,8 @@ class Wanted:
         profile: Its predictor narrows the space.
         backend: The deployment backend.
         options: Its variant.
+        deployment: With its threads and workers; a key of the profile.
+        size: Of the inputs that are timed.
         limits_s: On the median latency, seconds, ascending.
         generations: Of the evolution.
         population: Children of a generation.
@@ -46,6 +49,8 @@ class Wanted:
     profile: Profile
     backend: Backend
     options: Options
+    deployment: Deployment
+    size: Size
     limits_s: tuple[float, ...]
     generations: int
     population: int
@@ -53,8 +58,8 @@ class Wanted:
 
     @property
     def key(self) -> str:
-        """Backend and variant, as the profile names them."""
-        return f"{self.backend.name}:{variant_name(self.options)}"
+        """The deployment, as the profile names it."""
+        return str(self.deployment)
 
 
 def rows_within(
@@ -87,7 +92,7 @@ def narrowed_for(wanted: Wanted) -> list[Narrowed]:
     Raises:
         Infeasible: nothing meets one of them.
     """
-    return [narrow(wanted.profile, wanted.key, limit_s) for limit_s in wanted.limits_s]
+    return [narrow(wanted.profile, wanted.key, limit_s, size=wanted.size) for limit_s in wanted.limits_s]
 
 
 def study_identity(supermodel: Supermodel, wanted: Wanted, validation: Encoded, threads: int) -> str:
@@ -139,8 +144,8 @@ def run_search(
     time_archs = timer(
         space,
         wanted.profile.protocol,
-        backend=wanted.backend.name,
-        options=dict(wanted.options),
+        deployment=wanted.deployment,
+        size=wanted.size,
         vocab=wanted.profile.vocab,
         machine=machine,
     )
@@ -165,7 +170,14 @@ def run_search(
                 f"Within {part.limit_s * 1e3:.3g} ms: {winner.evaluation.arch}, accuracy {winner.evaluation.score:.2%} "
                 f"on {len(validation)} validation rows, measured {winner.timing.p50_s * 1e3:.3g} ms"
             )
-    return {"key": wanted.key, "rows": len(validation), **ends, "limits": limits}
+    return {
+        "key": wanted.key,
+        "batch": wanted.size.batch,
+        "length": wanted.size.length,
+        "rows": len(validation),
+        **ends,
+        "limits": limits,
+    }
 
 
 def _evolve(
@@ -204,7 +216,7 @@ def _limit_entry(
     part: Narrowed, evaluations: Sequence[Evaluation], decision: Decision, wanted: Wanted
 ) -> dict[str, Any]:
     archs = [e.arch for e in evaluations]
-    predicted = wanted.profile.predict_p50(wanted.key, archs)
+    predicted = wanted.profile.predict_p50(wanted.key, archs, sizes=[wanted.size] * len(archs))
     return {
         "limit_s": part.limit_s,
         "feasible": len(part.rows),
@@ -242,6 +254,8 @@ def kept_search(path: Path, wanted: Wanted, make: Callable[[], dict[str, Any]]) 
     """
     asked = {
         "key": wanted.key,
+        "batch": wanted.size.batch,
+        "length": wanted.size.length,
         "limits_s": list(wanted.limits_s),
         "generations": wanted.generations,
         "population": wanted.population,
@@ -257,11 +271,13 @@ def kept_search(path: Path, wanted: Wanted, make: Callable[[], dict[str, Any]]) 
     return found
 
 
-def limits_of(profile: Profile, key: str, asked_ms: Sequence[float], shares: Sequence[float]) -> tuple[float, ...]:
+def limits_of(
+    profile: Profile, key: str, size: Size, asked_ms: Sequence[float], shares: Sequence[float]
+) -> tuple[float, ...]:
     """The limits in seconds, ascending: those asked for, or shares of the largest architecture's measured median."""
     if asked_ms:
         return tuple(sorted({limit / 1e3 for limit in asked_ms}))
     largest = profile.space.space.largest
-    measured = next((m.timing for m in profile.of(key) if m.arch == largest), None)
-    whole_s = measured.p50_s if measured else float(profile.predict_p50(key, [largest]).seconds[0])
+    measured = next((m.timing for m in profile.of(key, size) if m.arch == largest), None)
+    whole_s = measured.p50_s if measured else float(profile.predict_p50(key, [largest], sizes=[size]).seconds[0])
     return tuple(round(share * whole_s, 7) for share in shares)

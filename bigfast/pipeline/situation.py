@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bigfast.backend import Options, find_backend
+from bigfast.backend import find_backend
 from bigfast.cpu import Machine, int8_verdict
+from bigfast.measure import Deployment
 from bigfast.pipeline.budget import StageBudget, stage_budgets
 from bigfast.pipeline.config import RunConfig
 from bigfast.pipeline.directory import RunDirectory
@@ -31,7 +32,7 @@ class Run:
         place: Its directory.
         machine: This machine.
         teller: Who is told.
-        variants: What is profiled; nothing where a saved profile is used.
+        deployments: What is profiled; nothing where a saved profile is used.
         given: The teacher; None where it is trained in the run.
         budgets: Of each stage, by its name.
     """
@@ -40,7 +41,7 @@ class Run:
     place: RunDirectory
     machine: Machine
     teller: Teller
-    variants: tuple[tuple[str, Options], ...]
+    deployments: tuple[Deployment, ...]
     given: Teacher | None
     budgets: Mapping[str, StageBudget]
 
@@ -60,8 +61,8 @@ class Run:
         for budget in self.budgets.values():
             say(f"  {budget.name:<20} {budget.seconds:5.0f} s   about {budget.peak_bytes / 2**20:,.0f} MiB")
         say(f"{machine.model}: {int8_verdict(machine)}")
-        for name, _ in self.variants:
-            say(f"  {name:<20} {find_backend(name).kernels(machine)}")
+        for deployment in self.deployments:
+            say(f"  {deployment.backend:<20} {find_backend(deployment.backend).kernels(machine)}")
 
 
 def budgets_of(config: RunConfig, given: Teacher | None, *, measured: int) -> tuple[StageBudget, ...]:

@@ -3,8 +3,9 @@
 from bigfast.profile.collect import Plan, assemble, collect
 from bigfast.profile.fitting import fit_predictors, unseen_archs
 from bigfast.profile.format import load_profile, save_profile
+from bigfast.profile.measurement import Fitted, Measurement, Ratio, Sentinel
 from bigfast.profile.plan import middle, spread
-from bigfast.profile.value import Fitted, Measurement, Profile, Ratio
+from bigfast.profile.value import Profile
 
 __all__ = [
     "Fitted",
@@ -12,6 +13,7 @@ __all__ = [
     "Plan",
     "Profile",
     "Ratio",
+    "Sentinel",
     "assemble",
     "collect",
     "fit_predictors",

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
+from bigfast.measure import rejected_blocks
 from bigfast.profile.value import Profile
 
 
-def card(profile: Profile, *, figure: str | None) -> str:
-    """Markdown with a dataset card's header: machine, software, protocol, noise floor, predictor error."""
+def card(profile: Profile, *, figures: Mapping[str, str]) -> str:
+    """Markdown with a dataset card's header: machine, software, protocol, noise floor, predictor error.
+
+    Args:
+        profile: What it is about.
+        figures: What is seen on each picture, and the picture's file name.
+    """
     machine, protocol = profile.machine, profile.protocol
     lines = [
         "---",
@@ -19,11 +26,12 @@ def card(profile: Profile, *, figure: str | None) -> str:
         f"- machine: {machine.model}, {machine.usable_cores} usable cores, int8 by "
         f"{', '.join(machine.int8.by) or 'plain vector instructions'}; fingerprint `{machine.fingerprint}`",
         f"- software: {', '.join(f'{name} {version}' for name, version in sorted(profile.software.items()))}",
-        f"- protocol: batch {protocol.batch}, {protocol.length} tokens, {protocol.threads} thread(s), "
-        f"{protocol.rounds} rounds of blocks in random interleaved order, seed {protocol.seed}",
+        f"- inputs: {'; '.join(map(str, profile.sizes))}",
+        f"- protocol: {protocol.rounds} rounds of blocks in random interleaved order, seed {protocol.seed}; "
+        f"{_disturbed(profile)}",
         f"- space: {profile.space.space.name}, {profile.space.space.size:,} architectures",
         "",
-        "| backend and variant | measured | median of their p50 | noise floor | predictor | error on unseen |",
+        "| deployment | measured | median of their p50 | noise floor | predictor | error on unseen |",
         "|---|---|---|---|---|---|",
     ]
     for key in profile.keys:
@@ -35,13 +43,21 @@ def card(profile: Profile, *, figure: str | None) -> str:
         error = f"{fitted.unseen.mape:.1%} ({fitted.unseen.n} rows)" if fitted else "-"
         median_ms = profile.median_p50_s(key) * 1e3
         lines.append(f"| {key} | {measured} | {median_ms:.2f} ms | {floor} | {kind} | {error} |")
-    if figure is not None:
-        lines += ["", f"![int8 against float32 latency]({figure})"]
+    for seen, file in figures.items():
+        lines += ["", f"![{seen}]({file})"]
     lines += [
         "",
-        "The noise floor is the median relative difference of a few architectures measured again in a new process.",
+        "A key reads backend, variant, `@` threads, and `x` workers where several answered at the same time.",
+        "The noise floor is the median relative difference of a few architectures that were measured in three",
+        "processes: before the others, among them, and after them.",
         "Latencies in the files are in seconds. `estimate_s` is the fastest accepted call; limits are compared with",
         "the median call through the ratio in `profile.json`.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _disturbed(profile: Profile) -> str:
+    reasons = rejected_blocks(profile.blocks, profile.protocol)
+    count = sum(reason is not None for reason in reasons)
+    return f"{count} of {len(reasons)} blocks were disturbed and left out of the statistics"

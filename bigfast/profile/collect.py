@@ -5,22 +5,25 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
-from bigfast.backend import Options, find_backend, variant_name
-from bigfast.cpu import Machine
+from bigfast.backend import find_backend
+from bigfast.cpu import Health, Machine, read_health
 from bigfast.errors import InputError
-from bigfast.measure import Block, Event, Failure, Loaded, Protocol, Subject, measure, timings
+from bigfast.measure import Block, Deployment, Event, Failure, Loaded, Peaks, Protocol, Size, Subject, measure, timings
+from bigfast.profile.measurement import Measurement, Sentinel, noise_floor
 from bigfast.profile.plan import middle, spread
-from bigfast.profile.value import Measurement, Profile
+from bigfast.profile.value import Profile
 from bigfast.space import Arch, BertSpace
 from bigfast.store import Journal
 
 SENTINELS = 3
 POSITIONS = 512
+
+BEFORE, MAIN, AFTER = "sentinels before", "main", "sentinels after"
 
 _KINDS: dict[str, type[Block] | type[Loaded] | type[Failure]] = {"block": Block, "loaded": Loaded, "failure": Failure}
 
@@ -34,7 +37,8 @@ class Plan:
     space: BertSpace
     vocab: int
     archs: tuple[Arch, ...]
-    variants: tuple[tuple[str, Options], ...]
+    deployments: tuple[Deployment, ...]
+    sizes: tuple[Size, ...]
 
     @classmethod
     def make(
@@ -45,29 +49,39 @@ class Plan:
         space: BertSpace,
         vocab: int,
         count: int,
-        variants: Sequence[tuple[str, Options]],
+        deployments: Sequence[Deployment],
+        sizes: Sequence[Size],
     ) -> Plan:
-        """A plan over ``count`` architectures of a space, for some backends and variants.
+        """A plan over ``count`` architectures of a space, each on every deployment with inputs of every size.
 
         Raises:
-            InputError: there are too few architectures, or no backend.
+            InputError: there are too few architectures, no backend, or no size.
         """
-        if not variants:
-            raise InputError("A profile needs at least one backend: name it with --backend")
+        if not deployments or not sizes:
+            raise InputError("A profile needs at least one backend (--backend), and one length and batch size")
         archs = spread(space.space, count, rng=np.random.default_rng(protocol.seed))
-        return cls(machine=machine, protocol=protocol, space=space, vocab=vocab, archs=archs, variants=tuple(variants))
+        return cls(
+            machine=machine,
+            protocol=protocol,
+            space=space,
+            vocab=vocab,
+            archs=archs,
+            deployments=tuple(dict.fromkeys(deployments)),
+            sizes=tuple(dict.fromkeys(sizes)),
+        )
 
     def subjects(self, archs: Sequence[Arch]) -> list[Subject]:
-        """Every given architecture on every variant."""
-        positions = max(POSITIONS, self.protocol.length)
+        """Every given architecture on every deployment, with inputs of every size."""
+        positions = max(POSITIONS, *(size.length for size in self.sizes))
         return [
             Subject(
-                backend=backend,
-                options=tuple(sorted(options.items())),
+                deployment=deployment,
+                size=size,
                 label=str(arch),
                 shape=self.space.shape(arch, vocab=self.vocab, positions=positions, labels=3),
             )
-            for backend, options in self.variants
+            for deployment in self.deployments
+            for size in self.sizes
             for arch in archs
         ]
 
@@ -79,10 +93,14 @@ class Plan:
         return (*self.archs[:2], *by_size[len(by_size) // 2 :][: SENTINELS - 2])
 
     @property
-    def anchor(self) -> int:
-        """The place among ``subjects(archs)`` of the drift meter: the first variant's, nearest the middle."""
+    def stages(self) -> dict[str, tuple[Arch, ...]]:
+        """What is measured one after the other, each time in new processes: the sentinels come first and last."""
+        return {BEFORE: self.sentinels, MAIN: self.archs, AFTER: self.sentinels}
+
+    def anchor(self, archs: Sequence[Arch]) -> int:
+        """The place among ``subjects(archs)`` of the drift meter: of the first deployment, nearest the middle."""
         wanted = self.space.space.row(middle(self.space.space))
-        distances = [np.abs(self.space.space.row(arch) / wanted - 1).sum() for arch in self.archs]
+        distances = [np.abs(self.space.space.row(arch) / wanted - 1).sum() for arch in archs]
         return int(np.argmin(distances))
 
     def is_of(self, profile: Profile) -> bool:
@@ -91,7 +109,8 @@ class Plan:
             profile.machine.fingerprint == self.machine.fingerprint
             and (profile.protocol, profile.space, profile.vocab) == (self.protocol, self.space, self.vocab)
             and {m.arch for m in profile.measurements} == set(self.archs)
-            and set(profile.keys) == {f"{backend}:{variant_name(options)}" for backend, options in self.variants}
+            and set(profile.keys) == {str(deployment) for deployment in self.deployments}
+            and profile.sizes == self.sizes
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -102,7 +121,8 @@ class Plan:
             "space": self.space.to_json(),
             "vocab": self.vocab,
             "archs": [str(arch) for arch in self.archs],
-            "variants": [[backend, dict(options)] for backend, options in self.variants],
+            "deployments": [str(deployment) for deployment in self.deployments],
+            "sizes": [[size.batch, size.length] for size in self.sizes],
         }
 
 
@@ -122,6 +142,8 @@ def _record(journal: Journal, stage: str, event: Event) -> None:
 def collect(plan: Plan, journal: Journal) -> Iterator[tuple[int, int]]:
     """Measures what the journal does not yet hold of a plan, and yields (blocks done, blocks planned).
 
+    A disturbed block that is measured again counts as one more.
+
     Args:
         plan: What to measure.
         journal: Where every finished block is kept before the next one starts.
@@ -138,42 +160,41 @@ def collect(plan: Plan, journal: Journal) -> Iterator[tuple[int, int]]:
             "This directory holds an unfinished profile of another plan or machine: "
             "choose another directory, or delete it to start anew"
         )
-    stages = (("main", plan.archs, plan.anchor), ("sentinels", plan.sentinels, len(plan.sentinels) - 1))
-    total = sum(len(archs) * len(plan.variants) * plan.protocol.rounds for _, archs, _ in stages)
+    stages = plan.stages
+    total = sum(len(plan.subjects(archs)) * plan.protocol.rounds for archs in stages.values())
     done = 0
-    for stage, archs, anchor in stages:
+    if journal.first("before") is None:
+        journal.append("before", asdict(read_health()))
+    for stage, archs in stages.items():
         subjects = plan.subjects(archs)
         if journal.first(f"{stage} finished") is not None:
             done += len(subjects) * plan.protocol.rounds
             continue
         events = events_of(journal, stage)
-        done += sum(_is_planned(e, plan.protocol) for e in events)
-        for event in measure(subjects, plan.protocol, machine=plan.machine, anchor=anchor, done=events):
+        done += sum(isinstance(e, Block) and 0 <= e.round < plan.protocol.rounds for e in events)
+        for event in measure(subjects, plan.protocol, machine=plan.machine, anchor=plan.anchor(archs), done=events):
             _record(journal, stage, event)
-            if _is_planned(event, plan.protocol):
-                done += 1
+            if isinstance(event, Block) and not event.is_anchor:
+                done, total = done + 1, total + (event.round >= plan.protocol.rounds)
                 yield done, total
         journal.append(f"{stage} finished", {})
-
-
-def _is_planned(event: Event, protocol: Protocol) -> bool:
-    """Whether it is a block that was planned from the start, and not the anchor's or one measured again."""
-    return isinstance(event, Block) and 0 <= event.round < protocol.rounds
+    if journal.first("after") is None:
+        journal.append("after", asdict(read_health()))
 
 
 def _versions(plan: Plan) -> dict[str, str]:
     versions = {"python": platform.python_version()}
     for package in ("bigfast", "numpy"):
         versions[package] = importlib.metadata.version(package)
-    for backend, _ in plan.variants:
-        versions[backend] = find_backend(backend).available().version or "unknown"
+    for deployment in plan.deployments:
+        versions[deployment.backend] = find_backend(deployment.backend).available().version or "unknown"
     return versions
 
 
 def assemble(plan: Plan, journal: Journal) -> Profile:
     """The profile that a finished journal holds, still without predictors."""
     versions = _versions(plan)
-    events = events_of(journal, "main")
+    events = events_of(journal, MAIN)
     blocks = [e for e in events if isinstance(e, Block)]
     found = timings(blocks, plan.protocol)
     loaded = {e.subject: e for e in events if isinstance(e, Loaded)}
@@ -184,10 +205,10 @@ def assemble(plan: Plan, journal: Journal) -> Profile:
         told = loaded.get(place)
         measurements.append(
             Measurement(
-                backend=subject.backend,
-                variant=subject.worker.partition(":")[2],
-                version=versions[subject.backend],
+                deployment=subject.deployment,
+                version=versions[subject.deployment.backend],
                 arch=Arch.parse(subject.label),
+                size=subject.size,
                 timing=timing,
                 reason=failures.get(place, timing.unstable if timing else "it was not measured"),
                 prepare_s=told.prepare_s if told else None,
@@ -195,7 +216,10 @@ def assemble(plan: Plan, journal: Journal) -> Profile:
                 evidence=told.evidence if told else {},
             )
         )
-    profile = Profile(
+    again = _sentinels(plan, journal, measurements)
+    peaks = journal.first("peaks")
+    conditions = {when: journal.first(when) for when in ("before", "after")}
+    return Profile(
         machine=plan.machine,
         software=versions,
         protocol=plan.protocol,
@@ -203,20 +227,27 @@ def assemble(plan: Plan, journal: Journal) -> Profile:
         vocab=plan.vocab,
         measurements=tuple(measurements),
         blocks=tuple(blocks),
-        noise_floor={},
+        sentinels=again,
+        noise_floor=noise_floor(again),
+        conditions={when: Health(**told) for when, told in conditions.items() if told is not None},
+        peaks=None if peaks is None else Peaks.from_json(peaks),
         fitted={},
         seed=plan.protocol.seed,
     )
-    return replace(profile, noise_floor=_noise_floor(plan, journal, profile))
 
 
-def _noise_floor(plan: Plan, journal: Journal, profile: Profile) -> dict[str, float]:
-    again = timings([e for e in events_of(journal, "sentinels") if isinstance(e, Block)], plan.protocol)
-    first = {(m.key, str(m.arch)): m.timing for m in profile.measurements}
-    differences: dict[str, list[float]] = {}
+def _sentinels(plan: Plan, journal: Journal, measurements: Sequence[Measurement]) -> tuple[Sentinel, ...]:
+    among = {(m.key, str(m.arch), m.size): m.timing for m in measurements}
+    apart = [
+        timings([e for e in events_of(journal, stage) if isinstance(e, Block)], plan.protocol)
+        for stage in (BEFORE, AFTER)
+    ]
+    found = []
     for place, subject in enumerate(plan.subjects(plan.sentinels)):
-        before, after = first[(subject.worker, subject.label)], again.get(place)
-        if before is not None and after is not None:
-            difference = abs(after.estimate_s / before.estimate_s - 1)
-            differences.setdefault(subject.worker, []).append(difference)
-    return {key: float(np.median(values)) for key, values in differences.items()}
+        key = str(subject.deployment)
+        three = (apart[0].get(place), among[(key, subject.label, subject.size)], apart[1].get(place))
+        first, second, third = (None if timing is None else timing.estimate_s for timing in three)
+        found.append(
+            Sentinel(key=key, arch=Arch.parse(subject.label), size=subject.size, estimates_s=(first, second, third))
+        )
+    return tuple(found)

@@ -13,28 +13,37 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
-from bigfast.cpu import Machine
+from bigfast.cpu import Health, Machine
 from bigfast.errors import InputError, ProfileError
-from bigfast.measure import Block, Protocol, Timing, rejected_blocks
+from bigfast.measure import Block, Deployment, Peaks, Protocol, Size, Timing, rejected_blocks
 from bigfast.predict import Score, load, save
 from bigfast.profile.card import card
-from bigfast.profile.value import FORMAT, SCHEMA_VERSION, Fitted, Measurement, Profile
+from bigfast.profile.measurement import Fitted, Measurement, Sentinel
+from bigfast.profile.value import FORMAT, SCHEMA_VERSION, Profile
 from bigfast.space import Arch, BertSpace
 from bigfast.store import parse_json, published_directory, read_bytes, read_json, sha256_of
 
 DOCUMENT = "profile.json"
 SUMS = "SHA256SUMS"
 CARD = "README.md"
-FIGURE = "latency.png"
 MEASUREMENTS = "measurements.parquet"
 SAMPLES = "samples.parquet"
 AT_MOST_BYTES = 256 * 2**20
+READABLE = ("1", "2")
 
 
 class _FittedEntry(BaseModel):
     directory: str
     fitting_rows: int
     unseen: dict[str, FiniteFloat]
+
+
+class _SentinelEntry(BaseModel):
+    key: str
+    arch: str
+    batch: int
+    length: int
+    estimates_s: tuple[FiniteFloat | None, FiniteFloat | None, FiniteFloat | None]
 
 
 class _Document(BaseModel):
@@ -50,6 +59,9 @@ class _Document(BaseModel):
     seed: int
     noise_floor: dict[str, FiniteFloat]
     predictors: dict[str, _FittedEntry]
+    sentinels: list[_SentinelEntry] = []
+    conditions: dict[str, dict[str, FiniteFloat | None]] = {}
+    peaks: dict[str, Any] | None = None
     parents: list[str] = []
 
 
@@ -61,14 +73,15 @@ def _measurement_rows(profile: Profile) -> list[dict[str, Any]]:
     nothing = {field.name: None for field in fields(Timing)}
     return [
         {
-            "backend": m.backend,
-            "variant": m.variant,
+            "backend": m.deployment.backend,
+            "variant": m.deployment.variant,
             "version": m.version,
             "arch": str(m.arch),
             **dict(m.arch.values),
-            "threads": profile.protocol.threads,
-            "batch": profile.protocol.batch,
-            "length": profile.protocol.length,
+            "threads": m.deployment.threads,
+            "concurrent": m.deployment.concurrent,
+            "batch": m.size.batch,
+            "length": m.size.length,
             "status": m.status,
             "reason": m.reason,
             **(asdict(m.timing) if m.timing else nothing),
@@ -84,14 +97,14 @@ def _sample_rows(profile: Profile) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: []
         for name in ("measurement", "block", "round", "anchor", "started_s", "warmup", "seconds", "rejected", "steal",
-                     "throttled", "pressure")
+                     "throttled", "pressure", "waited")
     }  # fmt: skip
     reasons = rejected_blocks(profile.blocks, profile.protocol)
     for number, (block, reason) in enumerate(zip(profile.blocks, reasons, strict=True)):
         calls = [(True, s) for s in block.warmup_s] + [(False, s) for s in block.samples_s]
         for warmup, seconds in calls:
             row = (block.subject, number, block.round, block.is_anchor, block.started_s, warmup, seconds, reason,
-                   block.steal, block.throttled, block.pressure)  # fmt: skip
+                   block.steal, block.throttled, block.pressure, block.waited)  # fmt: skip
             for column, value in zip(columns.values(), row, strict=True):
                 column.append(value)
     return columns
@@ -110,24 +123,25 @@ _SAMPLE_TYPES = pa.schema(
         ("steal", pa.float64()),
         ("throttled", pa.int32()),
         ("pressure", pa.float64()),
+        ("waited", pa.float64()),
     ]
 )
 
 
-def save_profile(profile: Profile, directory: Path, *, figure: bytes | None = None) -> None:
+def save_profile(profile: Profile, directory: Path, *, figures: Mapping[str, tuple[str, bytes]] | None = None) -> None:
     """Writes a profile's directory in one step.
 
     Args:
         profile: What to write.
         directory: Where; an older profile there is replaced.
-        figure: A PNG for its README.
+        figures: For its README: what is seen, the file's name, and its PNG.
 
     Raises:
         StorageError: there is no room, or no right to write.
     """
     with published_directory(directory) as place:
-        if figure is not None:
-            (place / FIGURE).write_bytes(figure)
+        for name, image in (figures or {}).values():
+            (place / name).write_bytes(image)
         rows = _measurement_rows(profile)
         pq.write_table(pa.Table.from_pylist(rows), place / MEASUREMENTS, compression="zstd")
         samples = pa.Table.from_pydict(_sample_rows(profile), schema=_SAMPLE_TYPES)
@@ -144,6 +158,12 @@ def save_profile(profile: Profile, directory: Path, *, figure: bytes | None = No
             "vocab": profile.vocab,
             "seed": profile.seed,
             "noise_floor": dict(profile.noise_floor),
+            "sentinels": [
+                {"key": s.key, "arch": str(s.arch), **asdict(s.size), "estimates_s": s.estimates_s}
+                for s in profile.sentinels
+            ],
+            "conditions": {when: asdict(health) for when, health in profile.conditions.items()},
+            "peaks": None if profile.peaks is None else profile.peaks.to_json(),
             "ratio_of_p50": {key: asdict(profile.ratio(key)) for key in profile.keys if profile.of(key)},
             "predictors": {
                 key: {
@@ -164,7 +184,8 @@ def save_profile(profile: Profile, directory: Path, *, figure: bytes | None = No
         files = sorted(file for file in place.rglob("*") if file.is_file())
         sums = "".join(f"{sha256_of(file)}  {file.relative_to(place)}\n" for file in files)
         (place / SUMS).write_text(sums)
-        (place / CARD).write_text(card(profile, figure=FIGURE if figure is not None else None))
+        names = {seen: name for seen, (name, _) in (figures or {}).items()}
+        (place / CARD).write_text(card(profile, figures=names))
 
 
 def _check_sums(directory: Path) -> None:
@@ -200,16 +221,21 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
             if not isinstance(value, float) or not 0 < value < 1e6:
                 raise ProfileError(f"{name} of {row['arch']} on {row['backend']} is {value!r}, not a latency")
     return Measurement(
-        backend=row["backend"],
-        variant=row["variant"],
+        deployment=_deployment(row),
         version=row["version"],
         arch=Arch.parse(row["arch"]),
+        size=Size(batch=row["batch"], length=row["length"]),
         timing=timing,
         reason=row["reason"],
         prepare_s=row["prepare_s"],
         disagreement=row["disagreement"],
         evidence=parse_json(row["evidence"]),
     )
+
+
+def _deployment(row: Mapping[str, Any]) -> Deployment:
+    text = f"{row['backend']}:{row['variant']}@{row['threads']}x{row.get('concurrent', 1)}"  # version 1 has no workers
+    return Deployment.parse(text)
 
 
 def _blocks(table: pa.Table) -> tuple[Block, ...]:
@@ -227,9 +253,29 @@ def _blocks(table: pa.Table) -> tuple[Block, ...]:
             steal=block["row"]["steal"],
             throttled=block["row"]["throttled"],
             pressure=block["row"]["pressure"],
+            waited=block["row"].get("waited"),
         )
         for _, block in sorted(calls.items())
     )
+
+
+def _health(told: Mapping[str, Any]) -> Health:
+    known = {field.name for field in fields(Health)}
+    return Health(**{name: value for name, value in told.items() if name in known})
+
+
+def _migrated(document: dict[str, Any]) -> dict[str, Any]:
+    """A document of version 1 as one of version 2: there all keys had the threads of the protocol, and no sentinels."""
+    if not str(document.get("schema_version")).startswith("1."):
+        return document
+    protocol = document.get("protocol")
+    threads = protocol.get("threads", 1) if isinstance(protocol, dict) else 1
+    by_key = {
+        name: {f"{key}@{threads}": value for key, value in document[name].items()}
+        for name in ("noise_floor", "predictors")
+        if isinstance(document.get(name), dict)
+    }
+    return {**document, **by_key}
 
 
 def load_profile(directory: Path) -> Profile:
@@ -242,15 +288,16 @@ def load_profile(directory: Path) -> Profile:
         raise ProfileError(f"{directory} is not a profile: it has no {DOCUMENT}; make one with 'bigfast profile'")
     _check_sums(directory)
     try:
-        document = _Document.model_validate(read_json(directory / DOCUMENT, error=ProfileError))
+        document = _Document.model_validate(_migrated(read_json(directory / DOCUMENT, error=ProfileError)))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ProfileError(f"{directory / DOCUMENT} is wrong at {where!r}: {first['msg']}") from error
-    if document.format != FORMAT or document.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+    major = document.schema_version.partition(".")[0]
+    if document.format != FORMAT or major not in READABLE:
         raise ProfileError(
             f"{directory} has format {document.format} {document.schema_version}, and this bigfast reads "
-            f"{FORMAT} {SCHEMA_VERSION.partition('.')[0]}.x: update bigfast"
+            f"{FORMAT} {' and '.join(f'{number}.x' for number in READABLE)}: update bigfast"
         )
     try:
         fitted = {}
@@ -268,7 +315,18 @@ def load_profile(directory: Path) -> Profile:
             vocab=document.vocab,
             measurements=tuple(_measurement(row) for row in _table(directory / MEASUREMENTS).to_pylist()),
             blocks=_blocks(_table(directory / SAMPLES)),
+            sentinels=tuple(
+                Sentinel(
+                    key=entry.key,
+                    arch=Arch.parse(entry.arch),
+                    size=Size(batch=entry.batch, length=entry.length),
+                    estimates_s=entry.estimates_s,
+                )
+                for entry in document.sentinels
+            ),
             noise_floor=document.noise_floor,
+            conditions={when: _health(told) for when, told in document.conditions.items()},
+            peaks=None if document.peaks is None else Peaks.from_json(document.peaks),
             fitted=fitted,
             seed=document.seed,
         )

@@ -1,6 +1,6 @@
 """What people look at: figures, and one HTML page about a run."""
 
-from bigfast.report.latency_figures import profile_figure
 from bigfast.report.page import write_report
+from bigfast.report.profile_figures import profile_figures
 
-__all__ = ["profile_figure", "write_report"]
+__all__ = ["profile_figures", "write_report"]

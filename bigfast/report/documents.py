@@ -27,8 +27,8 @@ class Config(_Document):
     backend: str = "unknown"
     profile: str | None = None
     length: int | None = None
-    threads: int = 1
-    batch: int = 1
+    threads: int | None = None
+    batch: int | None = None
     minutes: FiniteFloat | None = None
     seed: int | None = None
 
@@ -92,6 +92,8 @@ class SearchDocument(_Document):
     """``search.json``; ``rows`` is how many validation rows each candidate was judged on."""
 
     key: str
+    batch: int = 1
+    length: int | None = None
     rows: int = Field(gt=0)
     largest: Evaluated | None = None
     smallest: Evaluated | None = None

@@ -87,7 +87,7 @@ def prediction_drawing(profile: Profile, key: str, number_on_page: int) -> Drawi
     """Predicted against measured median latency of one key with a predictor, for a page."""
     rows, fitted = profile.of(key), profile.fitted[key]
     timings = [m.timing for m in rows if m.timing is not None]
-    found = profile.predict_p50(key, [m.arch for m in rows])
+    found = profile.predict_p50(key, [m.arch for m in rows], sizes=[m.size for m in rows])
     measured_s = np.array([t.p50_s for t in timings])
     unseen = unseen_archs(profile, key)
 
@@ -118,7 +118,7 @@ def prediction_drawing(profile: Profile, key: str, number_on_page: int) -> Drawi
     )
 
 
-def profile_figure(profile: Profile, path_format: str = "png") -> bytes:
+def latency_figure(profile: Profile, path_format: str = "png") -> bytes:
     """The paper's Figure 2 for a profile: one panel for each int8 key whose runtime was measured in float32 as well.
 
     Args:

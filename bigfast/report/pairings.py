@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bigfast.measure import Timing
+from bigfast.measure import Deployment, Timing
 from bigfast.profile import Profile
 from bigfast.space import Arch
 
@@ -60,28 +60,37 @@ class Pairing:
         return Line(slope=float(slope), offset_s=float(offset_s), r_squared=float(np.corrcoef(x, y)[0, 1] ** 2))
 
 
-def precision_of(key: str) -> tuple[str, str]:
-    """The runtime and the precision of a key: ``torch`` and ``int8`` of ``torch-int8:engine=x86``."""
-    runtime, _, precision = key.partition(":")[0].rpartition("-")
+def precision_of(deployment: Deployment) -> tuple[str, str]:
+    """The runtime and the precision of a deployment: ``torch`` and ``int8`` of ``torch-int8:engine=x86@2``."""
+    runtime, _, precision = deployment.backend.rpartition("-")
     return runtime, precision
 
 
-def fp32_key(profile: Profile, runtime: str) -> str | None:
-    """The fastest float32 variant of a runtime; None where none was measured with success."""
-    found = [key for key in profile.keys if precision_of(key) == (runtime, FP32) and profile.of(key)]
-    return min(found, key=profile.median_p50_s, default=None)
+def fp32_key(profile: Profile, beside: Deployment) -> str | None:
+    """The fastest float32 variant of the same runtime, threads and workers; None where none was measured."""
+    wanted = (precision_of(beside)[0], FP32, beside.threads, beside.concurrent)
+    found = {
+        m.key
+        for m in profile.measurements
+        if (*precision_of(m.deployment), m.deployment.threads, m.deployment.concurrent) == wanted and m.timing
+    }
+    return min(sorted(found), key=profile.median_p50_s, default=None)
 
 
 def pairings(profile: Profile) -> tuple[Pairing, ...]:
-    """Each int8 key beside the fastest float32 variant of its runtime, by name; those without one are left out."""
+    """Each int8 key beside the fastest float32 variant of its runtime, by name; those without one are left out.
+
+    Where inputs of several sizes were measured, those of the first are compared.
+    """
     found = []
     for key in profile.keys:
-        runtime, precision = precision_of(key)
-        other = fp32_key(profile, runtime) if precision == INT8 else None
+        deployment = Deployment.parse(key)
+        runtime, precision = precision_of(deployment)
+        other = fp32_key(profile, deployment) if precision == INT8 else None
         if other is None:
             continue
-        fast = {m.arch: m.timing for m in profile.of(key) if m.timing is not None}
-        slow = {m.arch: m.timing for m in profile.of(other) if m.timing is not None}
+        fast = {m.arch: m.timing for m in profile.of(key, profile.sizes[0]) if m.timing is not None}
+        slow = {m.arch: m.timing for m in profile.of(other, profile.sizes[0]) if m.timing is not None}
         archs = tuple(arch for arch in fast if arch in slow)
         if archs:
             pairing = Pairing(
@@ -98,7 +107,7 @@ def pairings(profile: Profile) -> tuple[Pairing, ...]:
 
 def unpaired(profile: Profile) -> tuple[str, ...]:
     """One sentence for each int8 or float32 backend whose counterpart was not measured with success."""
-    whole = {precision_of(key) for key in profile.keys if profile.of(key)}
+    whole = {precision_of(m.deployment) for m in profile.measurements if m.timing is not None}
     sentences = []
     for runtime, precision in sorted(whole):
         other = {INT8: FP32, FP32: INT8}.get(precision)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from bigfast.errors import InputError
+from bigfast.measure import Deployment
 from bigfast.profile import Profile
 from bigfast.report.documents import LimitFound, ModelDocument
-from bigfast.report.pairings import Pairing, fp32_key, precision_of
+from bigfast.report.pairings import Pairing, fp32_key
 from bigfast.report.run_directory import Model, Run
 from bigfast.report.units import interval, limit, mib, ms, percent, plain
 from bigfast.space import Arch
@@ -113,12 +114,12 @@ def _in_float32(run: Run, arch: str) -> str:
     """What the same architecture takes in float32 on the same runtime; empty where nobody knows."""
     key = run.search.key if run.search else next((m.document.backend for m in run.models), "")
     profile = run.profile
-    other = fp32_key(profile, precision_of(key)[0]) if profile else None
-    if profile is None or other is None:
-        return ""
     try:
+        other = fp32_key(profile, Deployment.parse(key)) if profile else None
+        if profile is None or other is None:
+            return ""
         parsed = Arch.parse(arch)
-        found = next((m.timing for m in profile.of(other) if m.arch == parsed and m.timing is not None), None)
+        found = next((m.timing for m in profile.of(other, profile.sizes[0]) if m.arch == parsed), None)
         if found is not None:
             return f"in float32 it takes {ms(found.p50_s)} on {plain(other)}"
         predicted_s = float(profile.predict_p50(other, [parsed]).seconds[0])

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import math
 
+from bigfast.errors import InputError
+from bigfast.measure import Deployment
+
 __all__ = ["duration", "interval", "limit", "mib", "ms", "number", "percent", "plain"]
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -47,8 +50,15 @@ def mib(count: int) -> str:
 
 
 def plain(key: str) -> str:
-    """A backend and its variant, if it has options: ``torch-fp32``, ``torch-int8:engine=x86``."""
-    return key.removesuffix(":default")
+    """A deployment as people read it: ``torch-fp32, 1 thread``, ``torch-int8:engine=x86, 4 workers of 2 threads``."""
+    try:
+        deployment = Deployment.parse(key)
+    except InputError:  # of an unknown kind, in a file that anybody may have written
+        return key
+    backend = f"{deployment.backend}:{deployment.variant}".removesuffix(":default")
+    threads = f"{deployment.threads} thread{'s' if deployment.threads > 1 else ''}"
+    workers = f"{deployment.concurrent} workers of " if deployment.concurrent > 1 else ""
+    return f"{backend}, {workers}{threads}"
 
 
 def duration(seconds: float) -> str:

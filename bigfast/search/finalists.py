@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bigfast.cpu import Machine
 from bigfast.errors import BackendError, Infeasible
-from bigfast.measure import Block, Failure, Protocol, Subject, Timing, measure, timings
+from bigfast.measure import Block, Deployment, Failure, Protocol, Size, Subject, Timing, measure, timings
 from bigfast.search.core import Evaluation
 from bigfast.space import Arch, BertSpace
 
@@ -64,17 +64,17 @@ def decide(
 
 
 def timer(
-    space: BertSpace, protocol: Protocol, *, backend: str, options: dict[str, str], vocab: int, machine: Machine
+    space: BertSpace, protocol: Protocol, *, deployment: Deployment, size: Size, vocab: int, machine: Machine
 ) -> Callable[[Sequence[Arch]], list[Timing]]:
     """Measures architectures with random weights, interleaved, in a fresh process each time."""
 
     def time(archs: Sequence[Arch]) -> list[Timing]:
         subjects = [
             Subject(
-                backend=backend,
-                options=tuple(sorted(options.items())),
+                deployment=deployment,
+                size=size,
                 label=str(arch),
-                shape=space.shape(arch, vocab=vocab, positions=max(512, protocol.length), labels=3),
+                shape=space.shape(arch, vocab=vocab, positions=max(512, size.length), labels=3),
             )
             for arch in archs
         ]
@@ -82,7 +82,7 @@ def timer(
         events = list(measure(subjects, rounds, machine=machine, anchor=len(subjects) - 1))
         for event in events:
             if isinstance(event, Failure):
-                raise BackendError(f"{archs[event.subject]} could not be measured on {backend}: {event.reason}")
+                raise BackendError(f"{archs[event.subject]} could not be measured on {deployment}: {event.reason}")
         found = timings([event for event in events if isinstance(event, Block)], rounds)
         return [found[place] for place in range(len(subjects))]
 

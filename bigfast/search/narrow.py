@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bigfast.backend import find_backend, parse_backend
+from bigfast.backend import find_backend
 from bigfast.errors import Infeasible, InputError
+from bigfast.measure import Size
 from bigfast.profile import Profile
 
 LEVEL = 0.9  # of the upper bound that must lie within the limit
@@ -38,34 +39,37 @@ class Narrowed:
         return len(self.rows) < self.total
 
 
-def deployment_key(profile: Profile, wanted: str | None) -> str:
+def deployment_key(profile: Profile, wanted: str | None, *, threads: int | None = None) -> str:
     """The key of the backend to deploy on: the one wanted, or the fastest int8 of a profile.
 
     Args:
         profile: What was measured.
-        wanted: A backend's name, with options if any; None for the fastest int8.
+        wanted: A backend's name, with options and threads if any; None for the fastest int8.
+        threads: Of its runtime, where ``wanted`` does not say; None for the fewest that were measured.
 
     Raises:
         UnknownName: it was not measured.
         InputError: none is wanted, and no int8 backend was measured.
     """
     if wanted is not None:
-        return profile.key_of(*parse_backend(wanted))
-    int8 = [key for key in profile.keys if find_backend(key.partition(":")[0]).precision == "int8"]
+        return profile.key_of(wanted, threads=threads)
+    names = sorted({m.deployment.backend for m in profile.measurements})
+    int8 = [name for name in names if find_backend(name).precision == "int8"]
     if not int8:
         raise InputError(f"This profile has no int8 backend, only {', '.join(profile.keys)}: name one with --backend")
-    return min(int8, key=profile.median_p50_s)
+    return min((profile.key_of(name, threads=threads) for name in int8), key=profile.median_p50_s)
 
 
-def narrow(profile: Profile, key: str, limit_s: float) -> Narrowed:
+def narrow(profile: Profile, key: str, limit_s: float, *, size: Size | None = None) -> Narrowed:
     """Every architecture of the profile's space whose latency is predicted to lie within the limit.
 
     The upper bound of the prediction counts, so that nine of ten near the limit keep it.
 
     Args:
         profile: Where the predictor is.
-        key: Of which backend and variant.
+        key: Of which deployment.
         limit_s: The limit on the median latency, seconds.
+        size: Of the inputs; None for the first that was measured.
 
     Raises:
         Infeasible: nothing is fast enough; with the fastest architecture and its latency.
@@ -73,7 +77,8 @@ def narrow(profile: Profile, key: str, limit_s: float) -> Narrowed:
     """
     space = profile.space.space
     rows = space.enumerate()
-    found = profile.predict_p50(key, [space.arch(row) for row in rows], level=LEVEL)
+    sizes = None if size is None else [size] * len(rows)
+    found = profile.predict_p50(key, [space.arch(row) for row in rows], sizes=sizes, level=LEVEL)
     within = found.upper <= limit_s
     if not within.any():
         fastest = int(np.argmin(found.upper))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import select
 import signal
 import subprocess
@@ -14,10 +15,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
-from bigfast.errors import BackendError
+from bigfast.errors import BackendError, ChildEnded
 from bigfast.store import parse_json
 
 LAST_WORDS_BYTES = 2000
+OUT_OF_MEMORY = "out of memory"
 POLITE_S = 5.0
 
 
@@ -31,6 +33,7 @@ class Child:
         module: The module to run (``python -m``); it must answer with ``answer_requests``.
         environment: Variables set on top of ours, before anything is imported there.
         name: What the errors call it.
+        memory_bytes: How much memory it may allocate, where the system can limit that (Linux); None for no limit.
         clock: Seconds, monotonic.
     """
 
@@ -41,10 +44,12 @@ class Child:
         environment: Mapping[str, str],
         name: str,
         arguments: Sequence[str] = (),
+        memory_bytes: int | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
         self._clock = clock
+        self._memory_bytes = memory_bytes
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
         self._process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
@@ -56,28 +61,52 @@ class Child:
         )
         self._pending = b""
         self._swept = False
+        if memory_bytes is not None and sys.platform == "linux":
+            # Of what it allocates, not of what it maps: libraries reserve far more than they ever touch.
+            with contextlib.suppress(ProcessLookupError):  # it has ended already, and says so when it is asked
+                resource.prlimit(self._process.pid, resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
 
     def ask(self, request: Mapping[str, Any], *, deadline_s: float) -> dict[str, Any]:
         """Sends one request and returns the answer.
 
         Raises:
-            BackendError: the child answered with an error, died, or was killed because it took longer
-                than ``deadline_s`` seconds.
+            BackendError: the child answered with an error.
+            ChildEnded: it died, or was killed because it took longer than ``deadline_s`` seconds.
+        """
+        self.send(request)
+        return self.receive(deadline_s=deadline_s)
+
+    def send(self, request: Mapping[str, Any]) -> None:
+        """The first half of ``ask``: several children may be asked before the first is listened to.
+
+        Raises:
+            ChildEnded: it has died.
         """
         assert self._process.stdin is not None  # opened as a pipe above
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except BrokenPipeError as error:
-            raise BackendError(f"{self._name} has ended: {self._epitaph()}") from error
+            raise ChildEnded(f"{self._name} has ended: {self._epitaph()}") from error
+
+    def receive(self, *, deadline_s: float) -> dict[str, Any]:
+        """The second half of ``ask``.
+
+        Raises:
+            BackendError: the child answered with an error.
+            ChildEnded: it died, or was killed because it took longer than ``deadline_s`` seconds.
+        """
         line = self._line(deadline_s)
         try:
             answer = parse_json(line.decode())
         except ValueError as error:
             self.kill()  # nobody knows what its next line would answer
-            raise BackendError(f"{self._name} answered with something else than JSON: {line[:80]!r}") from error
+            raise ChildEnded(f"{self._name} answered with something else than JSON: {line[:80]!r}") from error
         if not isinstance(answer, dict):
             raise BackendError(f"{self._name} answered with something else than an object")
+        if answer.get("error") == OUT_OF_MEMORY:
+            self.kill()  # what it still holds would fail the next one too
+            raise ChildEnded(f"{self._name} was out of memory{self._limit()}")
         if "error" in answer:
             raise BackendError(str(answer["error"]))
         return answer
@@ -98,13 +127,16 @@ class Child:
             ready, _, _ = select.select([pipe], [], [], max(0.0, end - self._clock()))
             if not ready:
                 self.kill()
-                raise BackendError(f"{self._name} did not answer within {deadline_s:.0f} s and was ended")
+                raise ChildEnded(f"{self._name} did not answer within {deadline_s:.0f} s and was ended")
             chunk = os.read(pipe, 1 << 20)
             if not chunk:
-                raise BackendError(f"{self._name} has ended: {self._epitaph()}")
+                raise ChildEnded(f"{self._name} has ended: {self._epitaph()}")
             self._pending += chunk
         line, _, self._pending = self._pending.partition(b"\n")
         return line
+
+    def _limit(self) -> str:
+        return "" if self._memory_bytes is None else f": it may allocate {self._memory_bytes / 2**30:.1f} GiB"
 
     def _epitaph(self) -> str:
         try:
@@ -114,8 +146,9 @@ class Child:
             code = self._process.returncode
         self.kill()  # what it may have started
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        if code == -signal.SIGKILL:
-            how += " (perhaps out of memory)"
+        limited = self._memory_bytes is not None and code in (-signal.SIGABRT, -signal.SIGSEGV)
+        if code == -signal.SIGKILL or limited:
+            how += f" (perhaps out of memory{self._limit()})"
         self._stderr.seek(0, os.SEEK_END)
         self._stderr.seek(max(0, self._stderr.tell() - LAST_WORDS_BYTES))
         words = self._stderr.read().decode(errors="replace").strip().splitlines()
@@ -160,6 +193,8 @@ def answer_requests(answer: Callable[[dict[str, Any]], Mapping[str, Any]]) -> No
     for line in sys.stdin.buffer:
         try:
             reply = json.dumps(answer(parse_json(line.decode())), allow_nan=False)
+        except MemoryError:
+            reply = json.dumps({"error": OUT_OF_MEMORY})
         except Exception as error:  # the parent is told, whatever it was
             reply = json.dumps({"error": str(error) or type(error).__name__})
         replies.write(reply.encode() + b"\n")

@@ -286,6 +286,26 @@ def test_kernels_name_the_strongest_set(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("system", "architecture", "isa", "kernels"),
+    [
+        ("linux", "aarch64", {"i8mm", "asimddp"}, "i8mm"),
+        ("darwin", "aarch64", {"i8mm", "asimddp"}, "ARM dot product"),
+        ("linux", "aarch64", set(), "NEON without dot product"),
+        ("linux", "x86_64", {"avx2", "avx_vnni", "avx_vnni_int8"}, "AVX-VNNI"),
+        ("linux", "x86_64", {"avx2", "avx512f"}, "AVX2 without VNNI, weights of 7 bits"),
+        ("linux", "riscv64", set(), "no int8 instructions"),
+    ],
+)
+def test_kernels_are_those_that_mlas_dispatches_on_that_system(
+    machine: Machine, system: str, architecture: str, isa: set[str], kernels: str
+) -> None:
+    flags = {name: name in isa for name in machine.isa}
+    other = dataclasses.replace(machine, system=system, architecture=architecture, isa=flags)
+
+    assert OnnxRuntimeInt8().kernels(other) == f"MLAS U8S8: {kernels}"
+
+
+@pytest.mark.parametrize(
     ("options", "words"), [({"recipe": "tiny"}, "recipe=tiny"), ({"engine": "x86"}, "engine=x86")], ids=str
 )
 def test_an_unknown_variant_is_refused_with_the_choices(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,41 @@ def test_cpu_answers_with_one_json_document(capsys: pytest.CaptureFixture[str]) 
     found = json.loads(capsys.readouterr().out)
     assert set(found["kernels"]) >= {"torch-int8", "onnxruntime-int8"}
     assert isinstance(found["int8"]["accelerated"], bool)
+
+
+def test_cpu_tells_how_disturbed_this_machine_is_but_nothing_of_a_saved_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "saved.txt").write_bytes("Features: fp asimd asimddp\nCPU implementer: 0x41\n".encode("utf-16"))
+
+    assert exit_code_of(["cpu", "--json"]) == 0
+    here = json.loads(capsys.readouterr().out)
+    assert exit_code_of(["cpu", "--cpuinfo", str(tmp_path / "saved.txt"), "--json"]) == 0
+    saved = json.loads(capsys.readouterr().out)
+
+    assert here["health"]["elapsed_s"] >= 0.1 and isinstance(here["health"]["missing"], list)
+    assert "health" not in saved
+    assert (saved["int8"]["by"], saved["cores"]) == (["asimddp"], {"physical": None, "usable": None})
+    assert saved["kernels"]["onnxruntime-int8"] == "MLAS U8S8: ARM dot product"
+
+
+def test_cpu_says_of_each_backend_what_it_runs_and_whether_it_can(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"name": "one", "usable": True, "reason": "", "kernels": "AVX2"},
+        {"name": "two", "usable": False, "reason": "pip install two", "kernels": "AMX"},
+        {"name": "odd", "usable": False, "reason": "cannot be loaded"},
+    ]
+    monkeypatch.setattr("bigfast.cli.installed.installed", lambda machine: rows)
+
+    assert exit_code_of(["cpu"]) == 0
+
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "one  AVX2",
+        "two  AMX; not usable here: pip install two",
+        "odd  not usable here: cannot be loaded",
+    ]
 
 
 def test_cpu_refuses_a_file_that_is_no_cpuinfo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -250,3 +286,15 @@ def test_the_single_commands_go_the_same_way_as_the_run(
     assert codes == [0] * len(steps), capsys.readouterr().err
     assert (models / "50ms" / "onnxruntime-int8" / "model.onnx").is_file()
     assert len(csv.read_text().splitlines()) == 2 * 7 * 3 + 1
+
+
+@pytest.mark.hardware
+def test_cpu_answers_in_under_four_tenths_of_a_second() -> None:
+    def once() -> float:
+        start = time.perf_counter()
+        subprocess.run(
+            [sys.executable, "-c", "from bigfast.cli import main; main()", "cpu"], check=True, stdout=subprocess.DEVNULL
+        )
+        return time.perf_counter() - start
+
+    assert min(once() for _ in range(3)) < 0.4

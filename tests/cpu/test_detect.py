@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,18 @@ def test_this_machine_is_known_and_can_be_saved() -> None:
 
     assert Machine.from_json(machine.to_json()) == machine
     assert machine.usable_cores is not None and machine.usable_cores >= 1
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no affinity on this system")
+def test_a_process_that_is_tied_to_one_processor_uses_one() -> None:
+    code = (
+        "import os, bigfast.cpu; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); "
+        "print(bigfast.cpu.detect().usable_cores)"
+    )
+
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "1"
 
 
 def test_detecting_twice_gives_the_same_identity() -> None:

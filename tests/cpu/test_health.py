@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bigfast.cpu import Health, change, missing, read_health
+from bigfast.cpu import Health, change, health_json, missing, read_health
 
 Put = Callable[[dict[str, str]], Path]
 
@@ -89,6 +89,24 @@ def test_each_missing_fact_is_one_sentence(tmp_path: Path) -> None:
 
 def test_nothing_is_missing_where_all_is_told(put: Put) -> None:
     assert missing(read_health(root=put(FILES))) == ()
+
+
+def test_two_snapshots_make_one_json_object(put: Put) -> None:
+    after = read_health(root=put(FILES), clock=lambda: 5.0)
+    before = Health(at_s=4.0, steal_jiffies=10, total_jiffies=900, throttles=3, throttled_s=0.25, pressure_s=3.5)
+
+    assert health_json(before, after) == {
+        "elapsed_s": 1.0,
+        "steal_share": 0.1,
+        "steal_share_since_boot": 0.02,
+        "pressure_share": 0.5,
+        "pressure_share_10s": 0.025,
+        "throttled": 0,
+        "throttled_s": 0.0,
+        "throttled_in_all": 3,
+        "load_1min": 0.67,
+        "missing": [],
+    }
 
 
 @pytest.mark.parametrize("text", ["", "cpu", "cpu 1 2 3 4", "cpu a b c d e f g h", "intr 1 2 3 4 5 6 7 8"])

@@ -62,6 +62,37 @@ def test_usable_cores_are_the_smaller_of_affinity_and_quota(put: Put, allowed: i
     assert read_kernel(allowed=allowed, root=root).usable_cores == usable
 
 
+def test_the_quota_of_a_group_above_counts_in_both_versions_at_once(put: Put) -> None:
+    """A host with version 2 mounted aside, as systemd does it: the quota is that of version 1, set by a parent."""
+    root = put(
+        {
+            "proc/cpuinfo": CPUINFO,
+            "proc/self/mountinfo": (
+                "31 24 0:27 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct\n"
+                "33 24 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n"
+            ),
+            "proc/self/cgroup": "4:cpu,cpuacct:/kubepods/pod1/c1\n0::/system.slice\n",
+            "sys/fs/cgroup/cpu,cpuacct/kubepods/pod1/cpu.cfs_quota_us": "150000\n",
+            "sys/fs/cgroup/cpu,cpuacct/kubepods/pod1/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/cpu,cpuacct/kubepods/pod1/c1/cpu.cfs_quota_us": "-1\n",
+            "sys/fs/cgroup/cpu,cpuacct/kubepods/pod1/c1/cpu.cfs_period_us": "100000\n",
+            "sys/fs/cgroup/unified/system.slice/cgroup.procs": "",
+        }
+    )
+
+    assert read_kernel(allowed=8, root=root).usable_cores == 1
+
+
+def test_a_container_that_shows_two_processors_of_a_large_host_uses_two(put: Put) -> None:
+    """LXCFS lists fewer processors in /proc/cpuinfo, while each still claims the socket it stands in."""
+    shown = CPUINFO.replace("siblings : 1\ncpu cores : 1", "siblings : 40\ncpu cores : 20")
+    second = shown.replace("processor : 0", "processor : 1")
+
+    machine = read_kernel(allowed=2, root=put({"proc/cpuinfo": f"{shown}\n{second}"}))
+
+    assert (machine.physical_cores, machine.usable_cores, machine.smt) == (20, 2, True)
+
+
 @pytest.mark.parametrize(
     ("file", "text", "name"),
     [

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bigfast.cpu import ISA, Machine, describe, int8_verdict
+from bigfast.cpu import ISA, Health, Machine, describe, describe_health, int8_verdict
 
 
 def machine(*isa: str, architecture: str = "x86_64", **more: object) -> Machine:
@@ -14,17 +14,28 @@ def machine(*isa: str, architecture: str = "x86_64", **more: object) -> Machine:
 @pytest.mark.parametrize(
     ("subject", "sentence"),
     [
-        (machine("avx512_vnni", "avx_vnni"), "AVX512-VNNI and AVX-VNNI: U8S8 kernels without saturation"),
+        (
+            machine("avx512_vnni", "avx_vnni"),
+            "AVX512-VNNI and AVX-VNNI: U8S8 kernels without saturation, so weights keep all 8 bits (recipe u8s8)",
+        ),
         (
             machine("amx_int8", "avx512_vnni", "avx_vnni"),
-            "AMX-INT8, AVX512-VNNI and AVX-VNNI: U8S8 kernels without saturation",
+            "AMX-INT8, AVX512-VNNI and AVX-VNNI: U8S8 kernels without saturation, so weights keep all 8 bits "
+            "(recipe u8s8)",
         ),
-        (machine("asimddp", architecture="aarch64"), "dot product: S8S8 kernels"),
+        (
+            machine("asimddp", architecture="aarch64"),
+            "dot product: S8S8 kernels, since these multiply signed by signed without saturation (recipe s8s8)",
+        ),
         (
             machine("avx2"),
-            "No VNNI and no AMX: U8S8 kernels would saturate, so weights keep to 7 bits (reduce range)",
+            "No VNNI and no AMX: U8S8 kernels would saturate, so weights keep to 7 bits (recipe u8s8-reduce-range)",
         ),
-        (machine(architecture="aarch64"), "No dot product and no i8mm: S8S8 kernels, not accelerated"),
+        (machine(architecture="aarch64"), "No dot product and no i8mm: S8S8 kernels, not accelerated (recipe s8s8)"),
+        (
+            machine(architecture="riscv64"),
+            "No int8 instructions known on riscv64: weights keep to 7 bits, to be safe (recipe u8s8-reduce-range)",
+        ),
     ],
 )
 def test_the_verdict_names_the_instructions_and_what_follows(subject: Machine, sentence: str) -> None:
@@ -65,3 +76,30 @@ def test_what_is_not_told_has_no_row() -> None:
     names = [name for name, _ in describe(machine("avx2"))]
 
     assert names == ["processor", "design", "system", "instructions", "int8", "bf16", "fingerprint"]
+
+
+def test_the_state_of_now_is_told_with_the_time_it_is_about() -> None:
+    before = Health(at_s=1.0, steal_jiffies=0, total_jiffies=900, throttles=1, throttled_s=0.0, pressure_s=0.0)
+    after = Health(
+        at_s=1.5,
+        steal_jiffies=5,
+        total_jiffies=1000,
+        throttles=3,
+        throttled_s=0.1,
+        pressure_s=0.25,
+        pressure_10s=0.031,
+        load_1min=1.5,
+    )
+
+    assert describe_health(before, after) == (
+        ("load", "1.50 in the last minute"),
+        ("steal", "5 % in the last 0.50 s, 0.5 % since boot"),
+        ("pressure", "50 % in the last 0.50 s, 3.1 % in the last 10 s"),
+        ("throttled", "2 times in the last 0.50 s, 3 in all"),
+    )
+
+
+def test_what_the_system_does_not_tell_of_now_is_said_in_a_sentence_each() -> None:
+    rows = describe_health(Health(at_s=0.0), Health(at_s=0.1, load_1min=0.0))
+
+    assert [name for name, _ in rows] == ["load", "not told", "not told", "not told"]

@@ -68,3 +68,21 @@ def test_an_unknown_implementer_is_shown_by_its_number() -> None:
 @pytest.mark.parametrize(("brand", "name"), [("Apple M1 Pro", "Apple M1"), ("Apple M4", "Apple M4"), ("Intel", None)])
 def test_apple_brands_name_their_design(brand: str, name: str | None) -> None:
     assert apple_name(brand) == name
+
+
+@pytest.mark.parametrize(("stepping", "name"), [(9, "Kaby Lake"), (10, "Coffee Lake"), (None, "Kaby Lake")])
+def test_coffee_lake_is_told_from_kaby_lake_by_its_stepping(stepping: int | None, name: str) -> None:
+    assert x86_name(INTEL, 6, 158, stepping) == name
+
+
+@pytest.mark.parametrize(
+    ("brand", "family", "name"),
+    [
+        ("", 0x1B588BB3, "Apple M1"),
+        ("Apple processor", 0x1B588BB3, None),
+        ("", 5, None),
+        ("Apple A18 Pro", 5, "Apple A18"),
+    ],
+)
+def test_a_nameless_apple_chip_is_known_by_its_family(brand: str, family: int, name: str | None) -> None:
+    assert apple_name(brand, family) == name

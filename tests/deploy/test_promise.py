@@ -8,9 +8,10 @@ import pytest
 from bigfast.cpu import detect
 from bigfast.deploy.promise import PROCESSES, Promise, measure_promise
 from bigfast.errors import BackendError
-from bigfast.measure import Protocol, summarise
+from bigfast.measure import Deployment, Protocol, Size, summarise
 
-PROTOCOL = Protocol(length=8, block_s=0.002, steal_at_most=9.0, drift_at_most=1e9)
+PROTOCOL = Protocol(block_s=0.002, steal_at_most=9.0, waited_at_most=1e9, drift_at_most=1e9)
+DEPLOYMENT = Deployment.parse("onnxruntime-int8:recipe=linear")
 
 
 def promise(limit_s: float | None) -> Promise:
@@ -32,8 +33,8 @@ def test_without_a_limit_there_is_nothing_to_break() -> None:
 def test_every_process_gives_blocks_however_little_time_there_is(tiny: Any, own_lock: None) -> None:
     found = measure_promise(
         tiny.teacher,
-        backend="onnxruntime-int8",
-        options={"recipe": "linear"},
+        deployment=DEPLOYMENT,
+        size=Size(length=8),
         protocol=PROTOCOL,
         machine=detect(),
         limit_s=10.0,
@@ -48,8 +49,8 @@ def test_a_model_that_cannot_be_loaded_is_one_sentence(tmp_path: Path, own_lock:
     with pytest.raises(BackendError, match="holds no model"):
         measure_promise(
             tmp_path,
-            backend="onnxruntime-int8",
-            options={"recipe": "linear"},
+            deployment=DEPLOYMENT,
+            size=Size(length=8),
             protocol=PROTOCOL,
             machine=detect(),
             limit_s=None,

@@ -17,24 +17,38 @@ from bigfast.backend import Weights
 from bigfast.backend.stock import save_stock
 from bigfast.cpu import detect
 from bigfast.errors import BackendError, Busy, InputError, UnknownName
-from bigfast.measure import Block, Event, Failure, Loaded, Protocol, Subject, measure, order_of_round
+from bigfast.measure import (
+    Block,
+    Deployment,
+    Event,
+    Failure,
+    Loaded,
+    Protocol,
+    Size,
+    Subject,
+    crew,
+    measure,
+    order_of_round,
+    worker,
+)
 from bigfast.measure import run as running
 from bigfast.space import BertShape
 from bigfast.workers import Child
 
 MACHINE = detect()
 # Nothing is rejected: these tests are of the order and of failures, on a machine that others use.
-CALM = {"steal_at_most": 9.0, "drift_at_most": 1e9}
-PROTOCOL = Protocol(length=8, rounds=2, extra_rounds=0, block_s=0.005, anchor_every=3, seed=4, **CALM)
+CALM = {"steal_at_most": 9.0, "waited_at_most": 1e9, "drift_at_most": 1e9}
+PROTOCOL = Protocol(rounds=2, extra_rounds=0, block_s=0.005, anchor_every=3, seed=4, **CALM)
 
 
-def subject(layers: int = 1, **changes: Any) -> Subject:
+def subject(layers: int = 1, on: str = "fake", **changes: Any) -> Subject:
     shape = BertShape(layers=layers, hidden=24, ffn=16, heads=2, vocab=30, positions=16)
-    return Subject(**{"backend": "fake", "label": f"e={layers}", "shape": shape, **changes})
+    values = {"deployment": Deployment.parse(on), "size": Size(length=8), "label": f"e={layers}", "shape": shape}
+    return Subject(**{**values, **changes})
 
 
 SUBJECTS = [subject(layers) for layers in (1, 2, 3, 4)]
-BROKEN = subject(options=(("mode", "refuses"),))
+BROKEN = subject(on="fake:mode=refuses")
 
 
 def ran(events: list[Event]) -> list[tuple[int, int]]:
@@ -63,7 +77,14 @@ def test_rounds_and_seeds_have_different_orders() -> None:
 @pytest.fixture(scope="module")
 def events() -> list[Event]:
     """One real run of four models on PyTorch."""
-    return list(measure([replace(s, backend="torch-fp32") for s in SUBJECTS], PROTOCOL, machine=MACHINE, anchor=1))
+    return list(
+        measure(
+            [replace(s, deployment=Deployment.parse("torch-fp32")) for s in SUBJECTS],
+            PROTOCOL,
+            machine=MACHINE,
+            anchor=1,
+        )
+    )
 
 
 def test_what_ran_is_what_was_planned_in_the_interleaved_order(events: list[Event]) -> None:
@@ -137,12 +158,12 @@ def test_a_run_that_is_finished_measures_only_the_anchor_again(events: list[Even
     ("broken", "reason"),
     [
         (BROKEN, "it refuses this model"),
-        (subject(backend="fake-missing"), "'fake-missing' cannot be used here: pip install it"),
-        (subject(options=(("mode", "wrong"),)), "answers wrongly: its logits lie"),
-        (subject(options=(("mode", "nan"),)), "answers wrongly: its logits lie nan"),
-        (subject(options=(("mode", "dies"),)), "signal SIGKILL"),
+        (subject(on="fake-missing"), "'fake-missing' cannot be used here: pip install it"),
+        (subject(on="fake:mode=wrong"), "answers wrongly: its logits lie"),
+        (subject(on="fake:mode=nan"), "answers wrongly: its logits lie nan"),
+        (subject(on="fake:mode=dies"), "signal SIGKILL"),
     ],
-    ids=lambda value: value.worker if isinstance(value, Subject) else "",
+    ids=lambda value: str(value.deployment) if isinstance(value, Subject) else "",
 )
 def test_a_backend_that_fails_is_one_failure_and_the_others_go_on(broken: Subject, reason: str) -> None:
     found = list(measure([broken, *SUBJECTS[:2]], PROTOCOL, machine=MACHINE, anchor=0))
@@ -154,7 +175,7 @@ def test_a_backend_that_fails_is_one_failure_and_the_others_go_on(broken: Subjec
 
 
 def test_a_model_whose_answers_changed_while_it_was_timed_is_a_failure_at_the_end() -> None:
-    found = list(measure([subject(options=(("mode", "drifts"),)), SUBJECTS[0]], PROTOCOL, machine=MACHINE))
+    found = list(measure([subject(on="fake:mode=drifts"), SUBJECTS[0]], PROTOCOL, machine=MACHINE))
 
     assert found[-1] == Failure(subject=0, reason="its answers changed while it was timed")
     assert ran(found) == planned(count=2)
@@ -205,17 +226,17 @@ class Dying(Child):
         super().__init__(*args, **kwargs)
         Dying.made.append(self)
 
-    def ask(self, request: Mapping[str, Any], *, deadline_s: float) -> dict[str, Any]:
+    def send(self, request: Mapping[str, Any]) -> None:
         if request["do"] == "block":
             Dying.blocks += 1
             if Dying.blocks in Dying.deaths:
                 os.kill(self._process.pid, signal.SIGKILL)
-        return super().ask(request, deadline_s=deadline_s)
+        super().send(request)
 
 
 @pytest.fixture
 def dying(monkeypatch: pytest.MonkeyPatch) -> type[Dying]:
-    monkeypatch.setattr(running, "Child", Dying)
+    monkeypatch.setattr(crew, "Child", Dying)
     monkeypatch.setattr(Dying, "blocks", 0)
     monkeypatch.setattr(Dying, "made", [])
     return Dying
@@ -252,41 +273,108 @@ def test_a_child_that_cannot_open_its_backend_does_not_stay(
 ) -> None:
     """Each try starts another; a hundred architectures would leave three hundred."""
     alive = []
-    ask = Child.ask
 
-    def refuse(self: Child, request: Mapping[str, Any], *, deadline_s: float) -> dict[str, Any]:
+    def die(self: Dying, request: Mapping[str, Any]) -> None:
         alive.append(sum(child.alive for child in dying.made))
-        ask(self, {"do": "nothing that it knows"}, deadline_s=deadline_s)
-        raise AssertionError
+        os.kill(self._process.pid, signal.SIGKILL)
+        Child.send(self, request)
 
-    monkeypatch.setattr(Dying, "ask", refuse)
+    monkeypatch.setattr(Dying, "send", die)
     found = list(measure(SUBJECTS[:2], PROTOCOL, machine=MACHINE))
 
-    assert [type(e) for e in found] == [Failure, Failure]
-    assert alive == [1] * 6
+    assert [(e.subject, "SIGKILL" in e.reason) for e in found if isinstance(e, Failure)] == [(0, True), (1, True)]
+    assert alive == [1] * 3
 
 
 def test_a_child_that_breaks_at_the_last_check_is_a_failure_and_the_others_stay(
     dying: type[Dying], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ask = Child.ask
 
-    def breaks(self: Child, request: Mapping[str, Any], *, deadline_s: float) -> dict[str, Any]:
+    def breaks(self: Child, request: Mapping[str, Any]) -> None:
         if request["do"] == "check" and request["key"] == 1:
             raise BackendError("it broke")
-        return ask(self, request, deadline_s=deadline_s)
+        Child.send(self, request)
 
-    monkeypatch.setattr(Dying, "ask", breaks)
+    monkeypatch.setattr(Dying, "send", breaks)
     found = list(measure(SUBJECTS[:3], PROTOCOL, machine=MACHINE))
 
     assert [e for e in found if isinstance(e, Failure)] == [Failure(subject=1, reason="it broke")]
+
+
+def test_a_deployment_is_given_up_after_three_models_in_a_row_have_ended_its_process(dying: type[Dying]) -> None:
+    deadly = [subject(layers, on="fake:mode=dies") for layers in (1, 2, 3, 4, 5)]
+
+    found = list(measure([SUBJECTS[0], *deadly], PROTOCOL, machine=MACHINE))
+
+    reasons = {e.subject: e.reason for e in found if isinstance(e, Failure)}
+    assert sorted(reasons) == [1, 2, 3, 4, 5]
+    given_up = [reason for reason in reasons.values() if "fake:mode=dies@1 was given up" in reason]
+    assert len(given_up) == 2
+    assert ran(found) == [(0, 0), (1, 0)]
+    assert len(dying.made) == 1 + 3 * 3
+
+
+def test_a_backend_that_exhausts_its_memory_limit_is_a_failure_that_says_so() -> None:
+    found = list(measure([subject(on="fake:mode=hungry"), SUBJECTS[0]], PROTOCOL, machine=MACHINE, memory_bytes=2**31))
+
+    failures = [e for e in found if isinstance(e, Failure)]
+    assert [e.subject for e in failures] == [0]
+    assert failures[0].reason.endswith("was out of memory: it may allocate 2.0 GiB")
+    assert {place for _, place in ran(found)} == {1}
+
+
+def test_a_backend_that_hangs_is_ended_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "LOAD_DEADLINE_S", 0.5)
+
+    found = list(measure([subject(on="fake:mode=hangs"), SUBJECTS[0]], PROTOCOL, machine=MACHINE, anchor=1))
+
+    failures = [e for e in found if isinstance(e, Failure)]
+    assert [e.subject for e in failures] == [0]
+    assert "did not answer within 0 s and was ended" in failures[0].reason
+    assert {place for _, place in ran(found)} == {1}
+
+
+def test_one_session_serves_inputs_of_all_sizes() -> None:
+    sizes = [subject(3, size=size) for size in (Size(1, 4), Size(1, 16), Size(4, 8))]
+
+    found = list(measure(sizes, PROTOCOL, machine=MACHINE))
+
+    loaded = [e for e in found if isinstance(e, Loaded)]
+    assert sorted(e.subject for e in loaded) == [0, 1, 2]
+    assert len({e.prepare_s for e in loaded}) == 1
+    assert ran(found) == planned(count=3)
+
+
+def test_workers_of_one_deployment_are_timed_in_the_same_window(dying: type[Dying]) -> None:
+    found = list(measure([subject(on="fake@1x3")], PROTOCOL, machine=MACHINE))
+
+    blocks = [e for e in found if isinstance(e, Block)]
+    assert len(dying.made) == 3
+    assert ran(found) == [(0, 0), (1, 0)]
+    assert all(len(b.samples_s) >= 3 * PROTOCOL.calls_at_least for b in blocks)
+
+
+def test_waiting_is_not_told_where_workers_must_wait_for_each_other() -> None:
+    two_cores = replace(MACHINE, usable_cores=2)
+
+    blocks = [e for e in measure([subject(on="fake@1x3")], PROTOCOL, machine=two_cores) if isinstance(e, Block)]
+
+    assert {b.waited for b in blocks} == {None}
+
+
+def test_only_calls_that_lie_wholly_inside_a_window_count() -> None:
+    times = iter([0.0, 3.0, 6.0, 9.0, 12.0])
+
+    warmup, samples = worker.timed_window(lambda: None, start_s=2.0, end_s=10.0, clock=lambda: next(times))
+
+    assert (warmup, samples) == ([3.0], [3.0, 3.0])
 
 
 def test_more_threads_than_cores_are_refused() -> None:
     cores = MACHINE.usable_cores or 1
 
     with pytest.raises(InputError, match=f"{cores + 1} threads .* only {cores} cores .*--threads {cores}"):
-        next(measure(SUBJECTS, replace(PROTOCOL, threads=cores + 1), machine=replace(MACHINE, usable_cores=cores)))
+        next(measure([subject(on=f"fake@{cores + 1}")], PROTOCOL, machine=replace(MACHINE, usable_cores=cores)))
 
 
 def test_a_second_measurement_at_once_is_refused_with_the_process_of_the_first(lock: Path) -> None:
@@ -316,14 +404,14 @@ def test_the_machine_is_held_until_the_run_is_closed() -> None:
 
 def test_an_unknown_backend_is_told_before_anything_is_timed() -> None:
     with pytest.raises(UnknownName, match="did you mean"):
-        list(measure([subject(backend="torch-fp3")], PROTOCOL, machine=MACHINE))
+        list(measure([subject(on="torch-fp3")], PROTOCOL, machine=MACHINE))
 
 
 def test_a_protocol_is_read_as_it_was_written() -> None:
     assert Protocol.from_json({**PROTOCOL.to_json(), "a field of later": 1}) == PROTOCOL
 
 
-@pytest.mark.parametrize("value", [{"rounds": "many"}, {"length": None}, {"rounds": 0}, {"threads": -1}])
+@pytest.mark.parametrize("value", [{"rounds": "many"}, {"block_s": None}, {"rounds": 0}, {"anchor_every": -1}])
 def test_json_that_describes_no_protocol_is_refused(value: dict[str, Any]) -> None:
     with pytest.raises(InputError):
         Protocol.from_json(value)

@@ -18,6 +18,7 @@ def block(
     anchor: bool = False,
     steal: float | None = 0.0,
     throttled: int | None = 0,
+    waited: float | None = 0.0,
 ) -> Block:
     return Block(
         subject=subject,
@@ -28,6 +29,7 @@ def block(
         steal=steal,
         throttled=throttled,
         pressure=None,
+        waited=waited,
     )
 
 
@@ -35,6 +37,18 @@ def test_a_block_is_rejected_for_steal_and_for_throttling_above_the_limit_only()
     blocks = [block(), block(steal=0.01), block(steal=0.011), block(throttled=2), block(steal=None, throttled=None)]
 
     assert rejected_blocks(blocks, PROTOCOL) == [None, None, "steal 1.1%", "throttled 2 times", None]
+
+
+def test_a_block_is_rejected_where_its_threads_waited_for_a_core() -> None:
+    blocks = [block(waited=0.02), block(waited=0.021), block(waited=None)]
+
+    assert rejected_blocks(blocks, PROTOCOL) == [None, "waited for a core 2.1% of the time", None]
+
+
+def test_an_anchor_block_that_was_disturbed_itself_tells_nothing_about_drift() -> None:
+    anchors = [block(1, at=0, anchor=True), block(1, at=5, samples=[9.0], anchor=True, steal=0.5)]
+
+    assert rejected_blocks([*anchors, block(at=5)], PROTOCOL) == [None, "steal 50.0%", None]
 
 
 def test_blocks_near_a_slow_anchor_are_rejected_and_others_not() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bigfast.cpu import detect
-from bigfast.measure import Protocol
+from bigfast.measure import Deployment, Protocol, Size
 from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors
 from bigfast.space import BertSpace, Choice, Space
 from bigfast.store import open_journal
@@ -33,11 +33,17 @@ def lock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="package")
 def plan(lock: Path) -> Plan:
     """Twelve architectures on two variants, of which one refuses to load; nothing counts as disturbed."""
-    protocol = Protocol(length=8, rounds=2, extra_rounds=0, block_s=0.003, steal_at_most=9.0, drift_at_most=1e9, seed=3)
-    made = Plan.make(
-        machine=detect(), protocol=protocol, space=TINY, vocab=50, count=12, variants=[("fake", {}), ("fake", {})]
+    calm = {"steal_at_most": 9.0, "waited_at_most": 1e9, "drift_at_most": 1e9}
+    protocol = Protocol(rounds=2, extra_rounds=0, block_s=0.003, seed=3, **calm)
+    return Plan.make(
+        machine=detect(),
+        protocol=protocol,
+        space=TINY,
+        vocab=50,
+        count=12,
+        deployments=[Deployment.parse("fake"), Deployment.parse("fake:mode=refuses")],
+        sizes=[Size(length=8)],
     )
-    return replace(made, variants=(("fake", {}), ("fake", {"mode": "refuses"})))
 
 
 @pytest.fixture(scope="package")

@@ -15,12 +15,12 @@ from bigfast.errors import ProfileError, StorageError, UnknownName
 from bigfast.profile import Profile, load_profile, save_profile
 from bigfast.store import sha256_of
 
-KEY = "fake:default"
+KEY = "fake:default@1"
 
 
 @pytest.fixture
 def saved(profile: Profile, tmp_path: Path) -> Path:
-    save_profile(profile, tmp_path / "profile", figure=b"a picture")
+    save_profile(profile, tmp_path / "profile", figures={"a picture": ("latency.png", b"a picture")})
     return tmp_path / "profile"
 
 
@@ -149,7 +149,7 @@ def test_a_file_that_no_checksum_covers_is_refused(saved: Path, name: str) -> No
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda d: d.update(schema_version="2.0"), r"bigfast\.profile 2\.0, and this bigfast reads .* 1\.x: update"),
+        (lambda d: d.update(schema_version="3.0"), r"bigfast\.profile 3\.0, and this bigfast reads .* 2\.x: update"),
         (lambda d: d.update(format="somebody.else"), "somebody.else"),
         (lambda d: d.pop("machine"), "wrong at 'machine'"),
         (lambda d: d.update(vocab="many"), "wrong at 'vocab'"),
@@ -181,8 +181,31 @@ def test_json_that_is_none_is_refused(saved: Path, value: str) -> None:
         load_profile(saved)
 
 
+def test_a_profile_of_version_1_is_read_with_the_threads_of_its_protocol(profile: Profile, saved: Path) -> None:
+    """There all keys had the same threads, rows no workers, blocks no waiting, and sentinels were not kept."""
+
+    def older(document: dict[str, Any]) -> None:
+        document.update(schema_version="1.0")
+        document["protocol"].update(threads=1, batch=1, length=8)
+        for name in ("noise_floor", "predictors", "ratio_of_p50"):
+            document[name] = {key.partition("@")[0]: value for key, value in document[name].items()}
+        for name in ("sentinels", "conditions", "peaks"):
+            del document[name]
+
+    for name, column in (("measurements.parquet", "concurrent"), ("samples.parquet", "waited")):
+        pq.write_table(pq.read_table(saved / name).drop_columns([column]), saved / name)
+    change_document(saved, older)
+
+    found = load_profile(saved)
+
+    assert found.measurements == profile.measurements
+    assert found.noise_floor == profile.noise_floor
+    assert found.fitted.keys() == {KEY}
+    assert {b.waited for b in found.blocks} == {None}
+
+
 def test_fields_of_a_later_minor_version_are_ignored(profile: Profile, saved: Path) -> None:
-    change_document(saved, lambda d: d.update(schema_version="1.7", later={"a": 1}))
+    change_document(saved, lambda d: d.update(schema_version="2.7", later={"a": 1}))
 
     assert load_profile(saved).measurements == profile.measurements
 
@@ -251,12 +274,18 @@ def test_the_ratio_lies_within_its_interval_and_is_of_the_median_to_the_estimate
 
 def test_a_prediction_of_the_median_goes_through_the_ratio(profile: Profile) -> None:
     archs = [profile.space.space.smallest, profile.space.space.largest]
-    plain = profile.fitted[KEY].predictor.predict(profile.features(archs))
+    plain = profile.fitted[KEY].predictor.predict(profile.features(archs, profile.sizes * 2))
 
     found = profile.predict_p50(KEY, archs)
 
     assert np.allclose(found.seconds, plain.seconds * profile.ratio(KEY).p50)
     assert np.allclose(found.upper, plain.upper * profile.ratio(KEY).high)
+
+
+def test_a_size_outside_what_was_measured_is_refused_with_the_way_out(profile: Profile) -> None:
+    assert profile.size() == profile.size(batch=1) == profile.sizes[0]
+    with pytest.raises(ProfileError, match=r"measured with a length of 8, not 128: .* --length 128"):
+        profile.size(length=128)
 
 
 def test_a_backend_that_was_not_measured_is_answered_with_those_that_were(profile: Profile) -> None:

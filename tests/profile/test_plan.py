@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bigfast.errors import InputError
+from bigfast.measure import Size
 from bigfast.profile import Plan, middle, spread
 from bigfast.space import Arch, Space, aligned_space, paper_space
 
@@ -61,14 +62,22 @@ def test_the_middle_is_half_way_in_every_choice() -> None:
 
 def test_a_plan_needs_a_backend(plan: Plan) -> None:
     with pytest.raises(InputError, match="at least one backend"):
-        Plan.make(machine=plan.machine, protocol=plan.protocol, space=plan.space, vocab=50, count=12, variants=[])
+        Plan.make(
+            machine=plan.machine,
+            protocol=plan.protocol,
+            space=plan.space,
+            vocab=50,
+            count=12,
+            deployments=[],
+            sizes=plan.sizes,
+        )
 
 
-def test_the_anchor_is_the_first_variants_architecture_nearest_the_middle(plan: Plan) -> None:
-    subject = plan.subjects(plan.archs)[plan.anchor]
+def test_the_anchor_is_the_first_deployments_architecture_nearest_the_middle(plan: Plan) -> None:
+    subject = plan.subjects(plan.archs)[plan.anchor(plan.archs)]
 
     row, wanted = (plan.space.space.row(a) for a in (Arch.parse(subject.label), middle(plan.space.space)))
-    assert subject.worker == "fake:default"
+    assert str(subject.deployment) == "fake:default@1"
     assert np.abs(row / wanted - 1).sum() <= 0.5
 
 
@@ -77,3 +86,14 @@ def test_the_sentinels_are_the_ends_and_one_between(plan: Plan) -> None:
 
     assert sentinels[:2] == plan.archs[:2]
     assert len(set(sentinels)) == 3
+
+
+def test_every_architecture_is_measured_on_every_deployment_with_every_size(plan: Plan) -> None:
+    wide = replace(plan, sizes=(Size(1, 8), Size(2, 4)))
+
+    subjects = wide.subjects(wide.archs)
+
+    assert len(subjects) == 12 * 2 * 2
+    assert {(str(s.deployment), s.size) for s in subjects} == {
+        (key, size) for key in ("fake:default@1", "fake:mode=refuses@1") for size in wide.sizes
+    }

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from bigfast.cpu import ISA, Machine
-from bigfast.measure import Protocol, Timing
+from bigfast.measure import Deployment, Protocol, Size, Timing
 from bigfast.profile import Measurement, Profile, fit_predictors, save_profile, spread
 from bigfast.space import Arch, paper_space
 from bigfast.store import write_json
 
 # Milliseconds for a million of e h (4 h + 2 f), and for each layer.
 COSTS = {
-    "torch-fp32:default": (3.4, 0.30),
-    "torch-int8:engine=x86": (1.5, 0.55),
-    "onnxruntime-fp32:default": (3.1, 0.15),
-    "onnxruntime-int8:recipe=linear": (1.2, 0.20),
+    "torch-fp32:default@1": (3.4, 0.30),
+    "torch-int8:engine=x86@1": (1.5, 0.55),
+    "onnxruntime-fp32:default@1": (3.1, 0.15),
+    "onnxruntime-int8:recipe=linear@1": (1.2, 0.20),
 }
 
 
@@ -48,12 +48,11 @@ def timing(p50_s: float, *, width: float = 0.02) -> Timing:
 
 
 def measurement(key: str, arch: Arch, found: Timing | None) -> Measurement:
-    backend, _, variant = key.partition(":")
     return Measurement(
-        backend=backend,
-        variant=variant,
+        deployment=Deployment.parse(key),
         version="1.0",
         arch=arch,
+        size=Size(),
         timing=found,
         reason="" if found else "it failed",
         prepare_s=0.1,
@@ -235,7 +234,7 @@ def fill_run(directory: Path, profile: Profile, *, limits_s: tuple[float, ...] =
     )
     save_profile(profile, directory / "profile")
     (directory / "supermodel").mkdir()
-    search = a_search(profile, "torch-int8:engine=x86", limits_s)
+    search = a_search(profile, "torch-int8:engine=x86@1", limits_s)
     write_json(directory / "search.json", search)
     for number, found in enumerate(search["limits"]):
         write_json(directory / "models" / f"limit-{number}" / "bigfast.json", a_model(found))

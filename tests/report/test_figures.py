@@ -7,10 +7,9 @@ import matplotlib as mpl
 import pytest
 
 from bigfast.profile import Profile
-from bigfast.report import profile_figure
 from bigfast.report.canvas import svg
 from bigfast.report.documents import Evaluated, LimitFound, SearchDocument
-from bigfast.report.latency_figures import pairing_drawing, prediction_drawing
+from bigfast.report.latency_figures import latency_figure, pairing_drawing, prediction_drawing
 from bigfast.report.pairings import pairings
 from bigfast.report.search_figures import front_drawing, progress_drawing
 
@@ -23,7 +22,7 @@ def a_search(*accuracies: float | None) -> SearchDocument:
         for n, accuracy in enumerate(accuracies)
     )
     return SearchDocument(
-        key="torch-int8:engine=x86", rows=400, limits=(LimitFound(limit_s=0.005, evaluations=evaluations),)
+        key="torch-int8:engine=x86@1", rows=400, limits=(LimitFound(limit_s=0.005, evaluations=evaluations),)
     )
 
 
@@ -32,30 +31,32 @@ def tips(text: str) -> list[str | None]:
 
 
 def test_the_figure_of_a_profile_is_a_png(profile: Profile) -> None:
-    assert profile_figure(profile).startswith(b"\x89PNG\r\n")
+    assert latency_figure(profile).startswith(b"\x89PNG\r\n")
 
 
 def test_the_figure_of_a_profile_shows_the_equation_and_both_runtimes(profile: Profile) -> None:
-    figure = profile_figure(profile, "svg").decode()
+    figure = latency_figure(profile, "svg").decode()
 
-    assert all(text in figure for text in ("fp32 = ", "torch-int8:engine=x86", "onnxruntime-int8:recipe=linear"))
+    assert all(text in figure for text in ("fp32 = ", "torch-int8:engine=x86, 1 thread", "recipe=linear, 1 thread"))
 
 
 def test_a_profile_without_float32_gets_a_sentence(profile: Profile) -> None:
-    alone = replace(profile, measurements=tuple(m for m in profile.measurements if m.backend == "torch-int8"))
+    alone = replace(
+        profile, measurements=tuple(m for m in profile.measurements if m.deployment.backend == "torch-int8")
+    )
 
-    assert "No figure of int8 against" in profile_figure(alone, "svg").decode()
+    assert "No figure of int8 against" in latency_figure(alone, "svg").decode()
 
 
 @pytest.mark.parametrize("path_format", ["png", "svg"])
 def test_equal_profiles_give_equal_bytes(profile: Profile, path_format: str) -> None:
-    assert profile_figure(profile, path_format) == profile_figure(profile, path_format)
+    assert latency_figure(profile, path_format) == latency_figure(profile, path_format)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(profile: Profile) -> None:
     before = dict(mpl.rcParams)
 
-    profile_figure(profile)
+    latency_figure(profile)
 
     assert dict(mpl.rcParams) == before
 
@@ -69,7 +70,7 @@ def test_each_point_tells_its_own_architecture(profile: Profile) -> None:
 
 
 def test_a_prediction_is_drawn_for_every_measured_architecture(profile: Profile) -> None:
-    key = "torch-int8:engine=x86"
+    key = "torch-int8:engine=x86@1"
 
     assert len(tips(svg(prediction_drawing(profile, key, 0)))) == len(profile.of(key))
 

@@ -61,7 +61,7 @@ def test_a_finished_run_has_every_section_and_no_notice(page: str) -> None:
 def test_each_limit_is_answered_in_one_sentence(page: str) -> None:
     assert re.search(
         r"Within 3 ms on this CPU: e=\d h=\d+ f=\d+ [\d.]+ % on 3,000 development rows "
-        r"\(median [\d.]+ ms \[[\d.]+, [\d.]+\]; in float32 it would take about [\d.]+ ms on torch-fp32\)\.",
+        r"\(median [\d.]+ ms \[[\d.]+, [\d.]+\]; in float32 it would take about [\d.]+ ms on torch-fp32, 1 thread\)\.",
         Parsed(page).text,
     )
 

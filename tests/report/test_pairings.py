@@ -17,8 +17,8 @@ def only(profile: Profile, *keys: str) -> Profile:
 
 def test_int8_stands_beside_float32_of_the_same_runtime(profile: Profile) -> None:
     assert [(p.int8_key, p.fp32_key) for p in pairings(profile)] == [
-        ("onnxruntime-int8:recipe=linear", "onnxruntime-fp32:default"),
-        ("torch-int8:engine=x86", "torch-fp32:default"),
+        ("onnxruntime-int8:recipe=linear@1", "onnxruntime-fp32:default@1"),
+        ("torch-int8:engine=x86@1", "torch-fp32:default@1"),
     ]
 
 
@@ -52,7 +52,7 @@ def test_the_equation_is_written_as_in_the_paper() -> None:
 
 
 def test_a_backend_without_its_counterpart_is_named(profile: Profile) -> None:
-    assert unpaired(only(profile, "torch-int8:engine=x86")) == (
+    assert unpaired(only(profile, "torch-int8:engine=x86@1")) == (
         "torch-int8 was measured, torch-fp32 was not, or failed: they cannot be compared.",
     )
 

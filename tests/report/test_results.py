@@ -25,11 +25,11 @@ def test_a_model_is_told_with_the_latency_of_its_float32(finished: Path) -> None
     run = read_run(finished)
     assert run.profile is not None
     arch = Arch.parse(run.models[0].document.arch)
-    expected_s = run.profile.predict_p50("torch-fp32:default", [arch]).seconds[0]
+    expected_s = run.profile.predict_p50("torch-fp32:default@1", [arch]).seconds[0]
 
     details = results(run)[0].details.replace("\xa0", " ")
 
-    assert details.endswith(f"; in float32 it would take about {expected_s * 1e3:.2f} ms on torch-fp32")
+    assert details.endswith(f"; in float32 it would take about {expected_s * 1e3:.2f} ms on torch-fp32, 1 thread")
 
 
 def test_without_development_rows_the_accuracy_is_on_validation_rows(run: Path, change: Change) -> None:
@@ -89,8 +89,8 @@ def test_backends_are_listed_fastest_first(finished: Path) -> None:
 
     assert profile is not None
     assert [row.key for row in backend_rows(profile)] == [
-        "onnxruntime-int8:recipe=linear",
-        "torch-int8:engine=x86",
-        "onnxruntime-fp32",
-        "torch-fp32",
+        "onnxruntime-int8:recipe=linear, 1 thread",
+        "torch-int8:engine=x86, 1 thread",
+        "onnxruntime-fp32, 1 thread",
+        "torch-fp32, 1 thread",
     ]

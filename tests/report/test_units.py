@@ -37,4 +37,6 @@ def test_a_duration_is_read_like_a_clock(seconds: float, text: str) -> None:
 
 
 def test_a_variant_without_options_is_not_named() -> None:
-    assert [plain("torch-fp32:default"), plain("torch-int8:engine=x86")] == ["torch-fp32", "torch-int8:engine=x86"]
+    assert plain("torch-fp32:default@1") == "torch-fp32, 1 thread"
+    assert plain("torch-int8:engine=x86@2x4") == "torch-int8:engine=x86, 4 workers of 2 threads"
+    assert plain("what@ever") == "what@ever"

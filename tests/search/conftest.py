@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from bigfast.cpu import detect
-from bigfast.measure import Protocol, summarise
+from bigfast.measure import Deployment, Protocol, Size, summarise
 from bigfast.profile import Measurement, Profile, fit_predictors, spread
 from bigfast.space import Arch, BertSpace, aligned_space, linear_operations
 
-KEY = "torch-int8:engine=x86"
+KEY = "torch-int8:engine=x86@1"
 
 
 def seconds(space: BertSpace, arch: Arch) -> float:
@@ -27,10 +27,10 @@ def profile() -> Profile:
         samples = seconds(space, arch) * (1 + rng.exponential(0.02, (6, 8)))
         measurements.append(
             Measurement(
-                backend="torch-int8",
-                variant="engine=x86",
+                deployment=Deployment.parse(KEY),
                 version="1",
                 arch=arch,
+                size=Size(),
                 timing=summarise(samples.tolist(), rejected=0),
                 reason="",
                 prepare_s=0.1,

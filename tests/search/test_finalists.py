@@ -7,7 +7,7 @@ import pytest
 
 from bigfast.cpu import detect
 from bigfast.errors import BackendError, Infeasible
-from bigfast.measure import Protocol, Timing, summarise
+from bigfast.measure import Deployment, Protocol, Size, Timing, summarise
 from bigfast.search import Evaluation
 from bigfast.search.finalists import AT_ONCE, ROUNDS, decide, timer
 from bigfast.space import Arch, BertSpace, Choice, Space
@@ -77,8 +77,10 @@ def fake(tmp_path: Path) -> Iterator[None]:
 
 @pytest.mark.usefixtures("fake")
 def test_finalists_are_measured_in_their_order_with_rounds_enough_for_a_p90() -> None:
-    protocol = Protocol(length=8, block_s=0.003, calls_at_least=8, steal_at_most=9.0, drift_at_most=1e9)
-    time = timer(TINY, protocol, backend="fake", options={}, vocab=30, machine=detect())
+    calm = {"steal_at_most": 9.0, "waited_at_most": 1e9, "drift_at_most": 1e9}
+    protocol = Protocol(block_s=0.003, calls_at_least=8, **calm)
+    deployment = Deployment.parse("fake")
+    time = timer(TINY, protocol, deployment=deployment, size=Size(length=8), vocab=30, machine=detect())
 
     found = time([TINY.space.largest, TINY.space.smallest])
 
@@ -88,7 +90,10 @@ def test_finalists_are_measured_in_their_order_with_rounds_enough_for_a_p90() ->
 
 @pytest.mark.usefixtures("fake")
 def test_a_finalist_that_cannot_be_measured_is_told_by_name() -> None:
-    time = timer(TINY, Protocol(length=8), backend="fake", options={"mode": "refuses"}, vocab=30, machine=detect())
+    deployment = Deployment.parse("fake:mode=refuses")
+    time = timer(TINY, Protocol(), deployment=deployment, size=Size(length=8), vocab=30, machine=detect())
 
-    with pytest.raises(BackendError, match="e=1 h=12 f=16 could not be measured on fake: it refuses this model"):
+    with pytest.raises(
+        BackendError, match="e=1 h=12 f=16 could not be measured on fake:mode=refuses@1: it refuses this model"
+    ):
         time([TINY.space.smallest])

@@ -7,7 +7,7 @@ from bigfast.errors import Infeasible, ProfileError
 from bigfast.profile import Profile
 from bigfast.search import narrow
 
-KEY = "torch-int8:engine=x86"
+KEY = "torch-int8:engine=x86@1"
 
 
 @pytest.mark.parametrize("limit_s", [2e-3, 4e-3, 8e-3, 1.0])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from bigfast.backend import Availability, FloatArray, IntArray, Options, Session, Weights, reference_logits
 from bigfast.cpu import Machine
@@ -63,8 +66,13 @@ class Fake:
         options: Options,
         calibration: tuple[IntArray, IntArray] | None = None,
     ) -> Session:
-        if options.get("mode") == "refuses":
-            raise BackendError("it refuses this model")
+        match options.get("mode"):
+            case "refuses":
+                raise BackendError("it refuses this model")
+            case "hangs":
+                time.sleep(60)
+            case "hungry":
+                np.ones(2**29)  # 4 GiB
         return FakeSession(weights, options.get("mode", ""))
 
 
