@@ -14,9 +14,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from bigfast.backend import Backend, IntArray, Session, Weights, disagreement, reference_logits
+from bigfast.backend import (
+    Backend,
+    IntArray,
+    MultipliesMatrices,
+    Session,
+    Weights,
+    disagreement,
+    reference_logits,
+)
 from bigfast.cpu import Machine, detect
 from bigfast.errors import BigfastError
+from bigfast.measure.peaks_worker import check
 from bigfast.space import BertShape
 
 VOCAB = 300
@@ -124,6 +133,18 @@ class BackendSuite:
     def test_it_gives_evidence_of_what_ran(self) -> None:
         """As the runtime tells it."""
         assert self.prepared(Weights.random(SHAPES[0], seed=4)).evidence()
+
+    def test_its_plain_products_are_right_if_it_offers_any(self) -> None:
+        """As the probe checks them, before it counts them."""
+        wrong = {}
+        offered = self.backend.products(self.machine, threads=1) if isinstance(self.backend, MultipliesMatrices) else ()
+        for kernel in offered:
+            try:
+                check(kernel)
+            except Exception as error:  # whatever the runtime raises
+                wrong[kernel.name] = str(error)
+
+        assert wrong == {}
 
     def test_an_unknown_option_is_refused(self) -> None:
         """In one sentence of ours."""

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from bigfast.backend import Availability, IntArray, Options, Session, Weights, variant_name
+from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, variant_name
 from bigfast.cpu import Machine
 from bigfast.errors import BackendMissing, InputError
 
@@ -109,6 +109,12 @@ class _OnnxRuntime:
         from bigfast_backends.onnx_runtime_session import OnnxSession
 
         return OnnxSession(weights, self._recipe(recipe_options, machine), threads=threads)
+
+    def products(self, machine: Machine, *, threads: int) -> tuple[MatrixKernel, ...]:
+        """Graphs of one operator, which multiplies by a constant."""
+        from bigfast_backends.onnx_products import float_products, int8_products
+
+        return float_products(threads=threads) if self.precision == "fp32" else int8_products(threads=threads)
 
     def _complete(self, options: Options, machine: Machine) -> Options:
         """The options with defaults for what they leave out."""

@@ -7,7 +7,7 @@ import importlib.util
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bigfast.backend import Availability, IntArray, Options, Session, Weights
+from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights
 from bigfast.cpu import Machine, isa_word
 from bigfast.errors import BackendMissing, InputError
 
@@ -82,6 +82,12 @@ class TorchFp32(_Torch):
 
         return float_session(weights, threads=threads)
 
+    def products(self, machine: Machine, *, threads: int) -> tuple[MatrixKernel, ...]:
+        """Those of float32, and of bf16 too, which the same runtime has."""
+        from bigfast_backends.pytorch_products import float_products
+
+        return float_products(threads=threads)
+
 
 class TorchInt8(_Torch):
     """Linear layers by ``quantize_dynamic``, everything else in float32.
@@ -126,3 +132,9 @@ class TorchInt8(_Torch):
         from bigfast_backends.pytorch_session import int8_session
 
         return int8_session(weights, threads=threads, engine=chosen["engine"])
+
+    def products(self, machine: Machine, *, threads: int) -> tuple[MatrixKernel, ...]:
+        """Quantized linear layers of each engine, and plain integer products."""
+        from bigfast_backends.pytorch_products import int8_products
+
+        return int8_products([variant["engine"] for variant in self.variants(machine)], threads=threads)

@@ -9,7 +9,16 @@ from bigfast.backend.find import (
     parse_backend,
     usable_backend,
 )
-from bigfast.backend.protocol import Availability, Backend, Options, Session, variant_name
+from bigfast.backend.protocol import (
+    Availability,
+    Backend,
+    MatrixKernel,
+    MultipliesMatrices,
+    Options,
+    Product,
+    Session,
+    variant_name,
+)
 from bigfast.backend.weights import (
     FloatArray,
     IntArray,
@@ -25,7 +34,10 @@ __all__ = [
     "Backend",
     "FloatArray",
     "IntArray",
+    "MatrixKernel",
+    "MultipliesMatrices",
     "Options",
+    "Product",
     "Session",
     "StockModel",
     "Weights",

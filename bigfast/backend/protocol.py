@@ -1,8 +1,8 @@
-"""What a backend is: the two protocols that anybody may implement."""
+"""What a backend is: the two protocols that anybody may implement, and a third that a backend may leave out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -108,5 +108,43 @@ class Backend(Protocol):
         Raises:
             BackendError: the runtime refuses the model or an option, with the way out.
             BackendMissing: the runtime is not installed.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """One matrix product, ready to be computed again and again.
+
+    ``multiply`` computes it and is what is timed; ``values`` computes it and gives its numbers, (m, n) float32.
+    """
+
+    multiply: Callable[[], object]
+    values: Callable[[], FloatArray]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatrixKernel:
+    """One way in which a runtime multiplies matrices.
+
+    ``precision`` is ``fp32``, ``bf16`` or ``int8``: that of what is multiplied. ``prepare`` takes the left matrix,
+    (m, k), and the right one, (k, n), both float32, and converts and packs them, so that ``multiply`` need not. A
+    kernel of int8 is given whole numbers alone, 0 to 63 on the left and -31 to 31 on the right, and may round on the
+    way what it would round in a model. The right matrix is constant, as a weight is.
+    """
+
+    name: str
+    precision: str
+    prepare: Callable[[FloatArray, FloatArray], Product]
+
+
+@runtime_checkable
+class MultipliesMatrices(Protocol):
+    """What a backend may offer besides: its runtime's plain matrix products, which show what a machine can reach."""
+
+    def products(self, machine: Machine, *, threads: int) -> tuple[MatrixKernel, ...]:
+        """The kernels that may be the fastest of their precision here; the runtime may be imported.
+
+        They run on the given number of threads, in a process started with ``environment(threads)``.
         """
         ...

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bigfast.errors import InputError
 
-__all__ = ["fact", "flag", "mapping", "text", "whole"]
+__all__ = ["fact", "flag", "mapping", "positive", "several", "text", "whole"]
 
 MAX_TEXT = 200
 MAX_ENTRIES = 200
@@ -38,6 +38,20 @@ def whole(value: object, name: str) -> int:
     """``value`` as a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_WHOLE:
         raise _refused(name, "a whole number from 1", value)
+    return value
+
+
+def positive(value: object, name: str) -> float:
+    """``value`` as a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MAX_WHOLE:
+        raise _refused(name, "a number above 0", value)
+    return float(value)
+
+
+def several(value: object, name: str) -> Sequence[object]:
+    """``value`` as a JSON list of at most 200 entries."""
+    if not isinstance(value, list | tuple) or len(value) > MAX_ENTRIES:
+        raise _refused(name, f"a list of at most {MAX_ENTRIES} entries", value)
     return value
 
 

@@ -1,7 +1,8 @@
 """How long it takes: the protocol, the children that time, and what follows from their samples."""
 
 from bigfast.measure.events import Block, Event, Failure, Loaded
-from bigfast.measure.peaks import Peaks
+from bigfast.measure.peaks import Peak, Peaks, ThreadPeaks, contradictions
+from bigfast.measure.probing import probe
 from bigfast.measure.protocol import Protocol
 from bigfast.measure.run import check_threads, measure, order_of_round
 from bigfast.measure.statistics import Timing, rejected_blocks, summarise, timings
@@ -13,14 +14,18 @@ __all__ = [
     "Event",
     "Failure",
     "Loaded",
+    "Peak",
     "Peaks",
     "Protocol",
     "Size",
     "Subject",
+    "ThreadPeaks",
     "Timing",
     "check_threads",
+    "contradictions",
     "measure",
     "order_of_round",
+    "probe",
     "rejected_blocks",
     "summarise",
     "timings",

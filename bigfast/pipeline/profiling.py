@@ -9,7 +9,7 @@ from bigfast.backend import choose_variant, parse_backend, usable_backend
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
 from bigfast.measure import Deployment, Protocol, check_threads
-from bigfast.measure.peaks import probe as measure_peaks
+from bigfast.measure import probe as measure_peaks
 from bigfast.pipeline.telling import Teller
 from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors, load_profile, save_profile
 from bigfast.report import profile_figures
