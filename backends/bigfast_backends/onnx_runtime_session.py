@@ -37,7 +37,9 @@ class OnnxSession:
         settings.inter_op_num_threads = 1
         settings.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         settings.log_severity_level = FATAL_ONLY
-        settings.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The runtime's own default, and what a deployed session does: threads that sleep between operations instead
+        # made two threads 1.3 to 1.5 times as slow on a virtual machine.
+        settings.add_session_config_entry("session.intra_op.allow_spinning", "1")
         settings.add_session_config_entry("session.inter_op.allow_spinning", "0")
         return settings
 

@@ -31,7 +31,9 @@ class _Torch:
         return _installed()
 
     def environment(self, threads: int) -> Mapping[str, str]:
-        return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        # No OMP_WAIT_POLICY: it is deployed without one, and threads that sleep between operations (PASSIVE) made two
+        # threads slower than one on a virtual machine, where waking a thread costs as much as a small operation.
+        return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
 
     def _options(self, machine: Machine, options: Options) -> Options:
         allowed = self.variants(machine)

@@ -35,7 +35,7 @@ class Protocol:
     warmup_calls: int = 2
     anchor_every: int = 10
     steal_at_most: float = 0.01
-    waited_at_most: float = 0.02
+    waited_at_most: float = 0.05
     drift_at_most: float = 0.1
     seed: int = 0
 
