@@ -23,7 +23,7 @@ from neighbour import Neighbour
 
 from bigfast.cpu import detect
 from bigfast.measure import Block, Deployment, Event, Protocol, Size, Subject, measure, rejected_blocks
-from bigfast.profile import spread
+from bigfast.profile import nearest_middle, spread
 from bigfast.space import paper_space
 
 Samples = Sequence[np.ndarray]  # of one subject, one array of seconds a block
@@ -92,10 +92,10 @@ def estimates(blocks: Sequence[Block], protocol: Protocol, *, all_blocks: bool) 
     return found
 
 
-def collected(subjects: Sequence[Subject], protocol: Protocol, noise: str, seed: int) -> list[Block]:
+def collected(subjects: Sequence[Subject], anchor: int, protocol: Protocol, noise: str, seed: int) -> list[Block]:
     """One profile's blocks."""
     with NOISES[noise](seed):
-        events: list[Event] = list(measure(subjects, protocol, machine=detect(), anchor=len(subjects) // 2))
+        events: list[Event] = list(measure(subjects, protocol, machine=detect(), anchor=anchor))
     return [event for event in events if isinstance(event, Block)]
 
 
@@ -109,8 +109,9 @@ def main() -> None:
     options = parser.parse_args()
     space = paper_space()
     archs = spread(space.space, 12 if options.quick else 24, rng=np.random.default_rng(5))
-    protocol = Protocol(rounds=4 if options.quick else 10)
+    protocol = Protocol(rounds=4) if options.quick else Protocol()
     threads = sorted({1, detect().usable_cores or 1})
+    anchor = nearest_middle(space.space, archs)
     subjects = [
         Subject(
             deployment=Deployment.parse(f"{options.backend}@{count}"),
@@ -124,7 +125,7 @@ def main() -> None:
     kept: dict[str, list[list[Block]]] = {noise: [] for noise in NOISES}
     for half in range(2):
         for place, noise in enumerate(NOISES):
-            kept[noise].append(collected(subjects, replace(protocol, seed=half), noise, seed=10 * half + place))
+            kept[noise].append(collected(subjects, anchor, replace(protocol, seed=half), noise, seed=10 * half + place))
             print(f"measured: {noise}, profile {half + 1} of 2", flush=True)
     if options.samples:
         document = {noise: [[b.to_json() for b in blocks] for blocks in halves] for noise, halves in kept.items()}

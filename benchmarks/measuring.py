@@ -33,7 +33,7 @@ from bigfast.cpu import change, detect, read_health
 from bigfast.measure import Block, Deployment, Event, Protocol, Size, Subject, measure, rejected_blocks, timings
 from bigfast.pipeline.profiling import ready_profile
 from bigfast.predict import evaluate, fit
-from bigfast.profile import Plan, Profile, spread
+from bigfast.profile import Plan, Profile, nearest_middle, spread
 from bigfast.space import paper_space
 from bigfast.store import MACHINE_LOCK, exclusive
 
@@ -143,9 +143,9 @@ def alternately(arms: Sequence[Arm], *, slice_s: float = 20.0) -> None:
         going = [arm for arm in going if arm.go_on(slice_s)]
 
 
-def begun(subjects: Sequence[Subject], protocol: Protocol) -> Arm:
+def begun(subjects: Sequence[Subject], anchor: int, protocol: Protocol) -> Arm:
     """One way of measuring that is ready to go on."""
-    return Arm(measure(subjects, protocol, machine=detect(), anchor=len(subjects) // 2), protocol)
+    return Arm(measure(subjects, protocol, machine=detect(), anchor=anchor), protocol)
 
 
 @dataclass
@@ -198,9 +198,13 @@ def measured(name: str, backend: str, scale: Scale, seed: int) -> Condition:
     protocol = replace(scale.protocol, seed=seed)
     condition = Condition(
         name,
-        begun(subjects, protocol),
-        begun(subjects_of(backend, archs[: scale.again], scale.threads), replace(protocol, seed=seed + 1)),
-        begun(subjects, one_pass(protocol)),
+        begun(subjects, nearest_middle(SPACE.space, archs), protocol),
+        begun(
+            subjects_of(backend, archs[: scale.again], scale.threads),
+            nearest_middle(SPACE.space, archs[: scale.again]),
+            replace(protocol, seed=seed + 1),
+        ),
+        begun(subjects, 0, one_pass(protocol)),
     )
     before = read_health()
     arms = (condition.whole, condition.contiguous)

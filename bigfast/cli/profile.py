@@ -28,7 +28,7 @@ def profile(
     threads: Annotated[str, typer.Option(help="Threads of the runtime; may be a list like 1,2.")] = "1",
     concurrent: Annotated[int, typer.Option(min=1, help="Workers that answer at the same time, as a server's.")] = 1,
     data: Annotated[str | None, typer.Option(help="For --length data, with --teacher for its tokenizer.")] = None,
-    rounds: Annotated[int, typer.Option(min=2, help="Blocks of calls for each architecture.")] = 10,
+    rounds: Annotated[int, typer.Option(min=2, help="Blocks of calls for each architecture.")] = 14,
     probe: Annotated[bool, typer.Option(help="Measure the machine's peaks first, about ten seconds.")] = True,
     vocab: Annotated[int, typer.Option(min=100, help="Words of the embedding table.")] = 30522,
     seed: Seed = 0,

@@ -27,9 +27,9 @@ class Protocol:
         seed: Of the order of blocks and of the inputs.
     """
 
-    rounds: int = 10
+    rounds: int = 14
     extra_rounds: int = 5
-    block_s: float = 0.1
+    block_s: float = 0.08
     calls_at_least: int = 4
     calls_at_most: int = 256
     warmup_calls: int = 2

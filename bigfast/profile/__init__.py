@@ -4,7 +4,7 @@ from bigfast.profile.collect import Plan, assemble, collect
 from bigfast.profile.fitting import fit_predictors, unseen_archs
 from bigfast.profile.format import load_profile, save_profile
 from bigfast.profile.measurement import Fitted, Measurement, Ratio, Sentinel
-from bigfast.profile.plan import middle, spread
+from bigfast.profile.plan import middle, nearest_middle, spread
 from bigfast.profile.value import Profile
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "fit_predictors",
     "load_profile",
     "middle",
+    "nearest_middle",
     "save_profile",
     "spread",
     "unseen_archs",

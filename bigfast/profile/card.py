@@ -50,8 +50,8 @@ def card(profile: Profile, *, figures: Mapping[str, str]) -> str:
         "A key reads backend, variant, `@` threads, and `x` workers where several answered at the same time.",
         "The noise floor is the median relative difference of a few architectures that were measured in three",
         "processes: before the others, among them, and after them.",
-        "Latencies in the files are in seconds. `estimate_s` is the fastest accepted call; limits are compared with",
-        "the median call through the ratio in `profile.json`.",
+        "Latencies in the files are in seconds. `estimate_s` is what one in ten accepted calls stays below; limits are",
+        "compared with the median call through the ratio in `profile.json`.",
         "",
     ]
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from bigfast.cpu import Health, Machine, read_health
 from bigfast.errors import InputError
 from bigfast.measure import Block, Deployment, Event, Failure, Loaded, Peaks, Protocol, Size, Subject, measure, timings
 from bigfast.profile.measurement import Measurement, Sentinel, noise_floor
-from bigfast.profile.plan import middle, spread
+from bigfast.profile.plan import nearest_middle, spread
 from bigfast.profile.value import Profile
 from bigfast.space import Arch, BertSpace
 from bigfast.store import Journal
@@ -99,9 +99,7 @@ class Plan:
 
     def anchor(self, archs: Sequence[Arch]) -> int:
         """The place among ``subjects(archs)`` of the drift meter: of the first deployment, nearest the middle."""
-        wanted = self.space.space.row(middle(self.space.space))
-        distances = [np.abs(self.space.space.row(arch) / wanted - 1).sum() for arch in archs]
-        return int(np.argmin(distances))
+        return nearest_middle(self.space.space, archs)
 
     def is_of(self, profile: Profile) -> bool:
         """Whether a finished profile is what this plan would have measured."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.stats import qmc
 
@@ -36,6 +38,12 @@ def spread(space: Space, count: int, *, rng: np.random.Generator) -> tuple[Arch,
             if len(chosen) == wanted:
                 break
     return tuple(chosen)
+
+
+def nearest_middle(space: Space, archs: Sequence[Arch]) -> int:
+    """The place of the architecture that is nearest the middle of a space: a good drift meter."""
+    wanted = space.row(middle(space))
+    return int(np.argmin([np.abs(space.row(arch) / wanted - 1).sum() for arch in archs]))
 
 
 def middle(space: Space) -> Arch:

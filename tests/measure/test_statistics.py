@@ -40,9 +40,9 @@ def test_a_block_is_rejected_for_steal_and_for_throttling_above_the_limit_only()
 
 
 def test_a_block_is_rejected_where_its_threads_waited_for_a_core() -> None:
-    blocks = [block(waited=0.02), block(waited=0.021), block(waited=None)]
+    blocks = [block(waited=0.05), block(waited=0.051), block(waited=None)]
 
-    assert rejected_blocks(blocks, PROTOCOL) == [None, "waited for a core 2.1% of the time", None]
+    assert rejected_blocks(blocks, PROTOCOL) == [None, "waited for a core 5.1% of the time", None]
 
 
 def test_an_anchor_block_that_was_disturbed_itself_tells_nothing_about_drift() -> None:
@@ -101,8 +101,8 @@ def test_the_intervals_contain_their_figures(seed: int) -> None:
 
     found = summarise(samples.tolist(), rejected=0)
 
-    assert found.estimate_s == samples.min()
-    assert found.p50_s == pytest.approx(np.median(samples))
+    assert found.estimate_s == np.quantile(samples, 0.1, method="inverted_cdf")
+    assert found.p50_s == np.quantile(samples, 0.5, method="inverted_cdf")
     assert found.low_s <= found.estimate_s <= found.high_s
     assert found.p50_low_s <= found.p50_s <= found.p50_high_s
 
