@@ -29,7 +29,7 @@ import psutil
 from figures import Figure, at_least, at_most, show
 from neighbour import Neighbour
 
-from bigfast.cpu import change, detect, read_health
+from bigfast.cpu import detect
 from bigfast.measure import Block, Deployment, Event, Protocol, Size, Subject, measure, rejected_blocks, timings
 from bigfast.pipeline.profiling import ready_profile
 from bigfast.predict import evaluate, fit
@@ -58,6 +58,7 @@ class Scale:
         profiled: Architectures of the profile that is timed as a whole.
         alone: Architectures that are measured in the usual way, a process each.
         alone_s: Seconds of calls for each of these.
+        slice_s: Seconds of one way of measuring before the next one goes on.
     """
 
     fitted: int
@@ -68,6 +69,7 @@ class Scale:
     profiled: int
     alone: int
     alone_s: float = 10.0
+    slice_s: float = 20.0
 
 
 def scale_of(*, quick: bool, backend: str) -> Scale:
@@ -75,7 +77,14 @@ def scale_of(*, quick: bool, backend: str) -> Scale:
     cores = detect().usable_cores or 1
     if quick:
         return Scale(
-            fitted=24, unseen=16, again=16, threads=(cores,), protocol=Protocol(rounds=5), profiled=24, alone=2
+            fitted=20,
+            unseen=12,
+            again=12,
+            threads=(cores,),
+            protocol=Protocol(rounds=4),
+            profiled=16,
+            alone=2,
+            slice_s=4.0,
         )
     return Scale(
         fitted=80, unseen=60, again=60, threads=tuple(sorted({1, cores})), protocol=Protocol(), profiled=80, alone=10
@@ -136,7 +145,7 @@ class Arm:
         return {place: timing.estimate_s for place, timing in timings(self.blocks, self.protocol).items()}
 
 
-def alternately(arms: Sequence[Arm], *, slice_s: float = 20.0) -> None:
+def alternately(arms: Sequence[Arm], *, slice_s: float) -> None:
     """Runs all arms to their end, some seconds of one, then of the next."""
     going = list(arms)
     while going:
@@ -155,8 +164,7 @@ class Condition:
     name: str
     whole: Arm
     again: Arm
-    contiguous: Arm
-    disturbance: str = ""  # why it was not quiet
+    contiguous: Arm | None  # beside the neighbour alone: that is where it is asked for
 
     def error(self, arm: Arm, scale: Scale, number: int) -> float:
         """MAPE of a model fitted on some architectures, on others, with one number of threads, both of one arm."""
@@ -191,8 +199,8 @@ def architectures(scale: Scale) -> tuple:
     return spread(SPACE.space, scale.fitted + scale.unseen, rng=np.random.default_rng(11))
 
 
-def measured(name: str, backend: str, scale: Scale, seed: int) -> Condition:
-    """Two independent profiles, and the contiguous pass alternately with the first."""
+def measured(name: str, backend: str, scale: Scale, seed: int, *, contiguous: bool) -> Condition:
+    """Two independent profiles, and the contiguous pass if asked for, alternately."""
     archs = architectures(scale)
     subjects = subjects_of(backend, archs, scale.threads)
     protocol = replace(scale.protocol, seed=seed)
@@ -204,24 +212,23 @@ def measured(name: str, backend: str, scale: Scale, seed: int) -> Condition:
             nearest_middle(SPACE.space, archs[: scale.again]),
             replace(protocol, seed=seed + 1),
         ),
-        begun(subjects, 0, one_pass(protocol)),
+        begun(subjects, 0, one_pass(protocol)) if contiguous else None,
     )
-    before = read_health()
-    arms = (condition.whole, condition.contiguous)
-    alternately(arms)
-    alternately((condition.again,))
-    happened = change(before, read_health())
-    condition.disturbance = disturbance(condition.whole, happened.steal_share, happened.pressure_share)
+    arms = [condition.whole, condition.again, *([condition.contiguous] if condition.contiguous else [])]
+    alternately(arms, slice_s=scale.slice_s)
     return condition
 
 
-def disturbance(arm: Arm, steal: float | None, pressure: float | None) -> str:
-    """Why the machine was not quiet meanwhile; empty where it was."""
-    medians = np.array([np.median(b.samples_s) for b in arm.blocks if b.is_anchor])
-    drift = float(np.quantile(np.abs(medians / np.median(medians) - 1), 0.75))
-    if steal is not None and steal > QUIET_STEAL:
+def disturbance(arm: Arm) -> str:
+    """Why the machine was not quiet meanwhile, by the anchor's blocks; empty where it was."""
+    anchors = [block for block in arm.blocks if block.is_anchor]
+    fast_s = np.array([np.quantile(block.samples_s, 0.1) for block in anchors])
+    drift = float(np.quantile(np.abs(fast_s / np.median(fast_s) - 1), 0.75))
+    steal = statistics.fmean(block.steal or 0.0 for block in anchors)
+    pressure = statistics.fmean(block.pressure or 0.0 for block in anchors)
+    if steal > QUIET_STEAL:
         return f"steal {steal:.1%}"
-    if pressure is not None and pressure > QUIET_PRESSURE:
+    if pressure > QUIET_PRESSURE:
         return f"CPU pressure {pressure:.1%}"
     return f"a quarter of the anchors are {drift:.1%} off their median" if drift > QUIET_ANCHOR else ""
 
@@ -258,7 +265,7 @@ def timed_seconds(profile: Profile) -> float:
     return sum(sum(block.samples_s) for block in profile.blocks)
 
 
-def alone(backend: str, arch: object, seconds: float) -> float:
+def alone(backend: str, arch: object, *, threads: int, seconds: float) -> float:
     """The usual way: a process of its own, a warm-up, and calls for some seconds; the median."""
     protocol = Protocol(
         rounds=1,
@@ -271,7 +278,7 @@ def alone(backend: str, arch: object, seconds: float) -> float:
         steal_at_most=float("inf"),
         waited_at_most=float("inf"),
     )
-    [subject] = subjects_of(backend, [arch], (1,))
+    [subject] = subjects_of(backend, [arch], (threads,))
     events = list(without_anchor(subject, protocol))
     return float(np.median(next(e.samples_s for e in events if isinstance(e, Block))))
 
@@ -360,9 +367,9 @@ def main() -> None:
         exclusive(MACHINE_LOCK, what="this machine's clock"),
         mock.patch("bigfast.measure.run.exclusive", lambda *_, **__: contextlib.nullcontext()),
     ):
-        quiet = measured("quiet", options.backend, scale, seed=0)
+        quiet = measured("quiet", options.backend, scale, seed=0, contiguous=False)
         with Neighbour(share=0.3, seed=1):
-            busy = measured("neighbour", options.backend, scale, seed=2)
+            busy = measured("neighbour", options.backend, scale, seed=2, contiguous=True)
         usual, usual_s = usual_way(options.backend, scale)
     figures = [
         *accuracy_figures(quiet, busy, scale),
@@ -378,7 +385,9 @@ def usual_way(backend: str, scale: Scale) -> tuple[float, float]:
     """Median absolute difference of two passes in the usual way, and its seconds for each architecture."""
     archs = architectures(scale)[: scale.alone]
     start = time.monotonic()
-    first, second = ([alone(backend, arch, scale.alone_s) for arch in archs] for _ in range(2))
+    first, second = (
+        [alone(backend, arch, threads=scale.threads[0], seconds=scale.alone_s) for arch in archs] for _ in range(2)
+    )
     each_s = (time.monotonic() - start) / (2 * len(archs))
     return statistics.median(abs(a / b - 1) for a, b in zip(first, second, strict=True)), each_s
 
@@ -393,22 +402,20 @@ def accuracy_figures(quiet: Condition, busy: Condition, scale: Scale) -> list[Fi
         share = sum(reason is not None for reason in reasons) / len(reasons)
         for number, threads in enumerate(scale.threads):
             different = condition.difference(scale, number)
-            ours, usual = (condition.error(arm, scale, number) for arm in (condition.whole, condition.contiguous))
-            print(f"{condition.name:<12}{threads:>8}{different:>14.2%}{ours:>13.2%}{usual:>10.2%}{share:>10.0%}")
+            ours = condition.error(condition.whole, scale, number)
+            usual = condition.error(condition.contiguous, scale, number) if condition.contiguous else None
+            cell = "-" if usual is None else f"{usual:.2%}"
+            print(f"{condition.name:<12}{threads:>8}{different:>14.2%}{ours:>13.2%}{cell:>10}{share:>10.0%}")
             where = f"{condition.name}, {threads} thread(s)"
             repeat_bar, model_bar = bars[condition.name]
             figures += [
                 at_most(f"two profiles differ, {where}", different, repeat_bar),
                 at_most(f"model on unseen, {where}", ours, model_bar),
             ]
-            if condition is busy:
+            if usual is not None:
                 figures.append(at_least(f"one pass against interleaved, {where}", usual / ours, 2.5))
-    if quiet.disturbance:
-        figures = [
-            replace(f, holds=None, why=f"not quiet: {quiet.disturbance}") if ", quiet," in f.name else f
-            for f in figures
-        ]
-    return figures
+    why = disturbance(quiet.whole)
+    return [replace(f, holds=None, why=f"not quiet: {why}") if why and ", quiet," in f.name else f for f in figures]
 
 
 def cost_figures(profile: Profile, wall_s: float, peak_bytes: int, scale: Scale) -> list[Figure]:

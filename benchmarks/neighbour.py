@@ -1,7 +1,8 @@
-"""A neighbour that keeps cores of this machine busy in random bursts: what measuring must withstand."""
+"""A neighbour that keeps cores of this machine busy with products of matrices, in random bursts."""
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from types import TracebackType
 # It runs until its input closes, so that it never outlives the benchmark.
 PROGRAM = """
 import random, select, sys, time
+import numpy as np
+left = right = np.ones((768, 768), dtype=np.float32)  # with the product beyond the second-level cache
 share, burst_s, seed = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
 rng = random.Random(seed)
 
@@ -19,8 +22,11 @@ def ended(wait_s):
 while not ended(min(rng.expovariate(share / (burst_s * (1 - share))), 20 * burst_s)):
     end = time.monotonic() + min(rng.expovariate(1 / burst_s), 20 * burst_s)
     while time.monotonic() < end:
-        sum(range(20_000))
+        left @ right
 """
+
+
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Neighbour:
@@ -33,7 +39,7 @@ class Neighbour:
         seed: Of the bursts.
     """
 
-    def __init__(self, *, share: float, cores: int = 1, burst_s: float = 2.0, seed: int = 0) -> None:
+    def __init__(self, *, share: float, cores: int = 1, burst_s: float = 3.0, seed: int = 0) -> None:
         seeds = random.Random(seed).sample(range(10**6), cores)
         self._arguments = [[str(share), str(burst_s), str(one)] for one in seeds]
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -41,7 +47,8 @@ class Neighbour:
     def __enter__(self) -> None:
         command = [sys.executable, "-c", PROGRAM]
         self._processes = [
-            subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE) for arguments in self._arguments
+            subprocess.Popen([*command, *arguments], stdin=subprocess.PIPE, env={**os.environ, **ONE_THREAD})
+            for arguments in self._arguments
         ]
 
     def __exit__(

@@ -19,6 +19,7 @@ from bigfast.measure.subject import Deployment, Subject
 from bigfast.store import MACHINE_LOCK, exclusive
 
 TRIES = 3  # a subject on which its process dies or hangs twice more has failed
+PAUSE_S = 3.0  # before a further round, where all blocks of the last one were disturbed
 QUARANTINE_AFTER = 3  # a deployment whose process so many subjects in a row have ended is given up
 
 
@@ -112,10 +113,14 @@ class _Run:
         protocol = self._protocol
         for number in range(protocol.rounds):
             yield from self._round(number, range(len(self._subjects)))
+        before: dict[int, int] = {}
         for number in range(protocol.rounds, protocol.rounds + protocol.extra_rounds):
-            wanting = self._disturbed()
+            wanting = self._wanting()
             if not wanting:
                 break
+            if wanting == before:
+                time.sleep(PAUSE_S)  # a burst of somebody's work goes on: at once would be in vain again
+            before = wanting
             yield from self._round(number, wanting)
         yield from self._anchor_block()
         for place in range(len(self._subjects)):
@@ -128,14 +133,16 @@ class _Run:
             if reason:
                 yield self._note(Failure(subject=place, reason=reason))
 
-    def _disturbed(self) -> list[int]:
+    def _wanting(self) -> dict[int, int]:
+        """How many accepted blocks each subject still wants, of those that want any."""
         blocks = self._blocks()
         bad = rejected_blocks(blocks, self._protocol)
         counts = dict.fromkeys(range(len(self._subjects)), 0)
         for block, rejected in zip(blocks, bad, strict=True):
             if not block.is_anchor and rejected is None:
                 counts[block.subject] += 1
-        return [p for p, n in counts.items() if n < self._protocol.rounds and p not in self._failed]
+        missing = {place: self._protocol.rounds - n for place, n in counts.items() if place not in self._failed}
+        return {place: n for place, n in missing.items() if n > 0}
 
     def _round(self, number: int, places: Iterable[int]) -> Iterator[Event]:
         wanted = set(places) - {b.subject for b in self._blocks() if b.round == number}
