@@ -50,6 +50,7 @@ def measure(
     done: Iterable[Event] = (),
     memory_bytes: int | None = None,
     clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
 ) -> Generator[Event]:
     """Measures subjects and yields what happens as it happens.
 
@@ -68,6 +69,7 @@ def measure(
         done: Events of an earlier, interrupted run of the same subjects and protocol; not repeated.
         memory_bytes: That a process which times may allocate; None for three quarters of what there is.
         clock: Seconds, monotonic, for ``Block.started_s``.
+        pause: Waits so many seconds.
 
     Raises:
         InputError: more threads than usable cores.
@@ -80,7 +82,7 @@ def measure(
     start = clock() - max((e.started_s for e in events if isinstance(e, Block)), default=0.0)
     with exclusive(MACHINE_LOCK, what="this machine's clock"), ExitStack() as stack:
         crew = Crew(subjects, protocol, machine=machine, stack=stack, memory_bytes=memory_bytes)
-        run = _Run(subjects, protocol, anchor, events, crew, lambda: clock() - start)
+        run = _Run(subjects, protocol, anchor, events, crew, lambda: clock() - start, pause)
         yield from run.all_rounds()
 
 
@@ -95,6 +97,7 @@ class _Run:
         events: list[Event],
         crew: Crew,
         now: Callable[[], float],
+        pause: Callable[[float], None],
     ) -> None:
         self._subjects = subjects
         self._protocol = protocol
@@ -102,6 +105,7 @@ class _Run:
         self._events = events
         self._crew = crew
         self._now = now
+        self._pause = pause
         self._failed = {e.subject for e in events if isinstance(e, Failure)}
         self._deaths: Counter[Deployment] = Counter()  # subjects in a row that ended their process
         self._since_anchor = protocol.anchor_every
@@ -119,7 +123,7 @@ class _Run:
             if not wanting:
                 break
             if wanting == before:
-                time.sleep(PAUSE_S)  # a burst of somebody's work goes on: at once would be in vain again
+                self._pause(PAUSE_S)  # a burst of somebody's work goes on: at once would be in vain again
             before = wanting
             yield from self._round(number, wanting)
         yield from self._anchor_block()

@@ -218,9 +218,8 @@ def test_disturbed_blocks_are_measured_again_in_extra_rounds_and_no_others(
 def test_where_a_whole_extra_round_was_disturbed_the_next_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(running, "rejected_blocks", lambda blocks, protocol: ["steal 2.0%"] * len(blocks))
-    monkeypatch.setattr(running.time, "sleep", pauses.append)
 
-    found = list(measure(SUBJECTS[:1], replace(PROTOCOL, extra_rounds=3), machine=MACHINE))
+    found = list(measure(SUBJECTS[:1], replace(PROTOCOL, extra_rounds=3), machine=MACHINE, pause=pauses.append))
 
     assert [n for n, _ in ran(found)] == [0, 1, 2, 3, 4]
     assert pauses == [running.PAUSE_S] * 2
