@@ -11,7 +11,7 @@ from bigfast.errors import InputError
 from bigfast.measure import Deployment, Protocol, check_threads
 from bigfast.measure import probe as measure_peaks
 from bigfast.pipeline.telling import Teller
-from bigfast.profile import Plan, Profile, assemble, collect, fit_predictors, load_profile, save_profile
+from bigfast.profile import Plan, Profile, assemble, begin, collect, fit_predictors, load_profile, save_profile
 from bigfast.report import profile_figures
 from bigfast.store import open_journal, remove_journal
 
@@ -70,7 +70,7 @@ def measure_profile(plan: Plan, directory: Path, *, probe: bool, teller: Teller)
     path = journal_of(directory)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open_journal(path) as journal:
-        if journal.first("plan") is not None:
+        if begin(plan, journal):
             teller.say("An interrupted profile is continued.")
         if probe and journal.first("peaks") is None:
             teller.say("Measuring the peaks of this machine.")

@@ -1,6 +1,6 @@
 """The table: what to measure, the profile as a value, its directory, and the predictors that follow."""
 
-from bigfast.profile.collect import Plan, assemble, collect
+from bigfast.profile.collect import Plan, assemble, begin, collect
 from bigfast.profile.fitting import fit_predictors, unseen_archs
 from bigfast.profile.format import load_profile, save_profile
 from bigfast.profile.measurement import Fitted, Measurement, Ratio, Sentinel
@@ -15,6 +15,7 @@ __all__ = [
     "Ratio",
     "Sentinel",
     "assemble",
+    "begin",
     "collect",
     "fit_predictors",
     "load_profile",

@@ -29,6 +29,7 @@ def card(profile: Profile, *, figures: Mapping[str, str]) -> str:
         f"- inputs: {'; '.join(map(str, profile.sizes))}",
         f"- protocol: {protocol.rounds} rounds of blocks in random interleaved order, seed {protocol.seed}; "
         f"{_disturbed(profile)}",
+        *(f"- measured peaks: {line}" for line in _peaks(profile)),
         f"- space: {profile.space.space.name}, {profile.space.space.size:,} architectures",
         "",
         "| deployment | measured | median of their p50 | noise floor | predictor | error on unseen |",
@@ -55,6 +56,17 @@ def card(profile: Profile, *, figures: Mapping[str, str]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _peaks(profile: Profile) -> list[str]:
+    """What the machine reached with plain matrix products, one line for each number of threads."""
+    lines = []
+    for one in profile.peaks.at if profile.peaks else ():
+        rates = [f"{name} {peak.operations_per_s / 1e9:.0f} GOP/s" for name, peak in one.peaks.items()]
+        if one.memory_bytes_per_s is not None:
+            rates.append(f"memory {one.memory_bytes_per_s / 1e9:.0f} GB/s")
+        lines.append(f"{', '.join(rates)} at {one.threads} thread{'s' if one.threads > 1 else ''}")
+    return lines
 
 
 def _disturbed(profile: Profile) -> str:

@@ -137,6 +137,23 @@ def _record(journal: Journal, stage: str, event: Event) -> None:
     journal.append(stage, {"event": type(event).__name__.lower(), **event.to_json()})
 
 
+def begin(plan: Plan, journal: Journal) -> bool:
+    """Notes which plan a journal is of; whether it had been begun before.
+
+    Raises:
+        InputError: the journal is of another plan.
+    """
+    begun = journal.first("plan")
+    if begun is None:
+        journal.append("plan", plan.to_json())
+    elif begun != plan.to_json():
+        raise InputError(
+            "This directory holds an unfinished profile of another plan or machine: "
+            "choose another directory, or delete it to start anew"
+        )
+    return begun is not None
+
+
 def collect(plan: Plan, journal: Journal) -> Iterator[tuple[int, int]]:
     """Measures what the journal does not yet hold of a plan, and yields (blocks done, blocks planned).
 
@@ -150,14 +167,7 @@ def collect(plan: Plan, journal: Journal) -> Iterator[tuple[int, int]]:
         InputError: the journal is of another plan.
         Busy: another process measures on this machine.
     """
-    begun = journal.first("plan")
-    if begun is None:
-        journal.append("plan", plan.to_json())
-    elif begun != plan.to_json():
-        raise InputError(
-            "This directory holds an unfinished profile of another plan or machine: "
-            "choose another directory, or delete it to start anew"
-        )
+    begin(plan, journal)
     stages = plan.stages
     total = sum(len(plan.subjects(archs)) * plan.protocol.rounds for archs in stages.values())
     done = 0
@@ -212,6 +222,7 @@ def assemble(plan: Plan, journal: Journal) -> Profile:
                 prepare_s=told.prepare_s if told else None,
                 disagreement=told.disagreement if told else None,
                 evidence=told.evidence if told else {},
+                peak_bytes=told.peak_bytes if told else None,
             )
         )
     again = _sentinels(plan, journal, measurements)

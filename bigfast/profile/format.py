@@ -88,6 +88,7 @@ def _measurement_rows(profile: Profile) -> list[dict[str, Any]]:
             "prepare_s": m.prepare_s,
             "disagreement": m.disagreement,
             "evidence": json.dumps(dict(m.evidence), sort_keys=True),
+            "peak_bytes": m.peak_bytes,
         }
         for m in profile.measurements
     ]
@@ -164,7 +165,7 @@ def save_profile(profile: Profile, directory: Path, *, figures: Mapping[str, tup
             ],
             "conditions": {when: asdict(health) for when, health in profile.conditions.items()},
             "peaks": None if profile.peaks is None else profile.peaks.to_json(),
-            "ratio_of_p50": {key: asdict(profile.ratio(key)) for key in profile.keys if profile.of(key)},
+            "ratios": {key: asdict(profile.ratio(key)) for key in profile.keys if profile.of(key)},
             "predictors": {
                 key: {
                     "directory": f"predictors/{_folder(key)}",
@@ -230,6 +231,7 @@ def _measurement(row: Mapping[str, Any]) -> Measurement:
         prepare_s=row["prepare_s"],
         disagreement=row["disagreement"],
         evidence=parse_json(row["evidence"]),
+        peak_bytes=row.get("peak_bytes"),
     )
 
 

@@ -27,6 +27,7 @@ class Measurement:
         prepare_s: Seconds from float32 weights to a session.
         disagreement: With float32, see ``bigfast.backend.disagreement``.
         evidence: Which kernels ran, as the runtime told.
+        peak_bytes: Peak memory of its process when it had been loaded, with all that were loaded before it.
     """
 
     deployment: Deployment
@@ -38,6 +39,7 @@ class Measurement:
     prepare_s: float | None
     disagreement: float | None
     evidence: Mapping[str, str]
+    peak_bytes: int | None = None
 
     @property
     def key(self) -> str:

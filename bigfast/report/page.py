@@ -11,6 +11,7 @@ from markupsafe import Markup
 from bigfast.cpu import describe
 from bigfast.report.canvas import Drawing
 from bigfast.report.latency_figures import pairing_drawing, prediction_drawing
+from bigfast.report.measuring_figure import measuring_drawing
 from bigfast.report.pairings import pairings, unpaired
 from bigfast.report.results import backend_rows, gain, results, size_of, snippet
 from bigfast.report.run_directory import Run, read_run
@@ -64,6 +65,7 @@ def page_of(run: Run) -> str:
         backends=backend_rows(profile) if profile else (),
         pairing_figures=[_shown(pairing_drawing(pairing, n)) for n, pairing in enumerate(paired)],
         prediction_figures=[_shown(prediction_drawing(profile, key, n)) for n, key in enumerate(fitted) if profile],
+        measuring_figures=[_shown(drawing) for drawing in (measuring_drawing(profile),) if drawing] if profile else [],
         progress_figures=[_shown(drawing) for drawing in progress if drawing],
         front_figures=[_shown(drawing) for drawing in _front(run)],
     )

@@ -181,6 +181,8 @@ def test_a_measurement_keeps_what_was_found_before_it_was_timed(measured: Profil
         assert measurement.evidence == {"linear": "numpy"}
         assert measurement.disagreement is not None
         assert measurement.disagreement < 1e-3
+        assert measurement.peak_bytes is not None
+        assert measurement.peak_bytes > 2**20
         assert measurement.version == "1.0"
 
 

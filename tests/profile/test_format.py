@@ -187,7 +187,7 @@ def test_a_profile_of_version_1_is_read_with_the_threads_of_its_protocol(profile
     def older(document: dict[str, Any]) -> None:
         document.update(schema_version="1.0")
         document["protocol"].update(threads=1, batch=1, length=8)
-        for name in ("noise_floor", "predictors", "ratio_of_p50"):
+        for name in ("noise_floor", "predictors", "ratios"):
             document[name] = {key.partition("@")[0]: value for key, value in document[name].items()}
         for name in ("sentinels", "conditions", "peaks"):
             del document[name]
