@@ -28,7 +28,7 @@ class Protocol:
     """
 
     rounds: int = 14
-    extra_rounds: int = 5
+    extra_rounds: int = 3
     block_s: float = 0.08
     calls_at_least: int = 4
     calls_at_most: int = 256

@@ -27,8 +27,8 @@ class Timing:
     """What the accepted blocks of one subject say, in seconds.
 
     Attributes:
-        estimate_s: What one in ten accepted calls stays below: of eleven statistics the one that repeats best on a
-            shared machine (docs/measuring.md).
+        estimate_s: What one in ten accepted calls stays below, which repeats well on a shared machine
+            (docs/measuring.md).
         low_s: Lower end of its 95 % interval, by bootstrap over blocks.
         high_s: Upper end.
         p50_s: Median of all accepted calls.
