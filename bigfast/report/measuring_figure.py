@@ -11,7 +11,8 @@ from bigfast.profile import Profile
 from bigfast.report.canvas import BLUE, GREEN, INK, MUTED, ORANGE, Drawing, drawn
 from bigfast.report.units import percent
 
-SIZE = (9.2, 3.6)  # inches: minutes need width
+SIZE = (9.2, 3.9)  # inches: minutes need width
+LONG_S = 180.0
 HIGHEST = 1.0  # a share above the fastest: what lies higher is drawn at the upper edge
 REASONS = {"steal": "^", "throttled": "v", "waited": "x", "anchor": "s"}  # first word of a rejection
 
@@ -25,7 +26,9 @@ def measuring_drawing(profile: Profile) -> Drawing | None:
         return None
     blocks = profile.blocks
     reasons = rejected_blocks(blocks, profile.protocol)
-    minutes = np.array([block.started_s for block in blocks]) / 60
+    started_s = np.array([block.started_s for block in blocks])
+    in_minutes = started_s.max() > LONG_S
+    moments = started_s / 60 if in_minutes else started_s
     medians_s = np.array([float(np.median(block.samples_s)) for block in blocks])
     subjects = np.array([block.subject for block in blocks])
     fastest_s = {place: medians_s[subjects == place].min() for place in set(subjects.tolist())}
@@ -36,13 +39,13 @@ def measuring_drawing(profile: Profile) -> Drawing | None:
     def draw(figure: Figure, axes: Axes) -> None:
         shown = np.minimum(above, HIGHEST) * 100
         good = ~anchors & ~rejected
-        axes.scatter(minutes[good], shown[good], s=9, color=BLUE, alpha=0.45, lw=0, label="accepted block")
+        axes.scatter(moments[good], shown[good], s=9, color=BLUE, alpha=0.45, lw=0, label="accepted block")
         for word, marker in REASONS.items():
             of_kind = np.array([reason is not None and reason.startswith(word) for reason in reasons])
             if of_kind.any():
                 label = {"waited": "waited for a core", "anchor": "near a slow anchor"}.get(word, word)
                 axes.scatter(
-                    minutes[of_kind], shown[of_kind], s=20, color=ORANGE, marker=marker, lw=0.9,
+                    moments[of_kind], shown[of_kind], s=20, color=ORANGE, marker=marker, lw=0.9,
                     label=f"rejected: {label} ({of_kind.sum()})",
                 )  # fmt: skip
         low, high = (
@@ -53,15 +56,15 @@ def measuring_drawing(profile: Profile) -> Drawing | None:
             scale = 100 / np.array([fastest_s[place] for place in subjects[anchors].tolist()])
             bars = [np.maximum(middle - (np.array(low) * scale - 100), 0), np.array(high) * scale - 100 - middle]
             axes.errorbar(
-                minutes[anchors], middle, yerr=np.clip(bars, 0, 100 * HIGHEST), color=GREEN, elinewidth=0.6, lw=1.2,
+                moments[anchors], middle, yerr=np.clip(bars, 0, 100 * HIGHEST), color=GREEN, elinewidth=0.6, lw=1.2,
                  marker="o", ms=2.5, label="anchor, with quartiles of its calls", zorder=3,
             )  # fmt: skip
         axes.axhline(0, color=MUTED, lw=0.8)
         top = min(100 * HIGHEST, max(10.0, 1.1 * float(shown.max())))
-        axes.set(ylim=(-0.04 * top, 1.04 * top), xlabel="time (min)")
+        axes.set(ylim=(-0.04 * top, 1.04 * top), xlabel=f"time ({'min' if in_minutes else 's'})")
         axes.set_ylabel("median above the fastest\nblock of the same model (%)")
         axes.set_title("The measuring over time", color=INK)
-        axes.legend(loc="upper left", ncols=3)
+        figure.legend(loc="outside lower center", ncols=4)
 
     share = percent(float(rejected.mean()))
     spread = percent(float(np.median(above[anchors]))) if anchors.any() else "-"
