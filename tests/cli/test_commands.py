@@ -255,6 +255,28 @@ def test_teach_fine_tunes_an_encoder_for_its_own_classes(
     assert not (before == after).all()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--length", "data"], "--length data and --data belong together"),
+        (["--data", "synthetic"], "--length data and --data belong together"),
+        (["--length", "data", "--data", "synthetic"], "needs a tokenizer: give the --teacher"),
+        (["--length", "8,many"], "--length takes whole numbers from 1 like 32,128, not '8,many'"),
+        (["--threads", "0"], "--threads takes whole numbers from 1"),
+        (["--threads", "1,4096"], "4096 threads were asked for, but only"),
+        (["--batch", ""], "--batch takes whole numbers from 1"),
+    ],
+)
+def test_a_profile_of_sizes_that_make_no_sense_is_refused(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, text = refused(capsys, "profile", "--out", str(tmp_path / "cpu"), *arguments)
+
+    assert code == 2
+    assert words in text
+    assert not (tmp_path / "cpu").exists()
+
+
 def test_the_single_commands_go_the_same_way_as_the_run(
     tiny: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str], own_lock: None
 ) -> None:
@@ -262,13 +284,14 @@ def test_the_single_commands_go_the_same_way_as_the_run(
     told = ["--data", str(tiny.data), "--teacher", str(tiny.teacher)]
     profile, supermodel, search = tmp_path / "cpu", tmp_path / "super", tmp_path / "search"
     tuned, models, csv = tmp_path / "tuned", tmp_path / "models", tmp_path / "feasible.csv"
-    space = ["--space", "teacher", "--teacher", str(tiny.teacher), "--vocab", "300", "--length", "16", "--count", "12"]
+    space = ["--space", "teacher", "--teacher", str(tiny.teacher), "--vocab", "300", "--count", "12"]
+    sizes = ["--length", "8,16", "--batch", "1,2", "--rounds", "3", "--no-probe"]
     backends = ["--backend", "onnxruntime-int8", "--backend", "onnxruntime-fp32"]
     steps: list[list[str]] = [
-        ["profile", "--out", str(profile), *space, *backends],
+        ["profile", "--out", str(profile), *space, *sizes, *backends],
         ["profiles", "show", str(profile)],
         ["profiles", "list", str(tmp_path)],
-        ["predict", str(profile), "e=1 h=40 f=128"],
+        ["predict", str(profile), "e=1 h=40 f=128", "--length", "12", "--batch", "2"],
         ["narrow", str(profile), "--latency-ms", "50", "--backend", "onnxruntime-int8", "--out", str(csv)],
         ["train", *told, "--out", str(supermodel), "--steps", "3"],
         ["search", "--profile", str(profile), "--supermodel", str(supermodel), "--data", str(tiny.data),
