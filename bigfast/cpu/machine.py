@@ -57,6 +57,12 @@ class Machine:
         return int8_support(self.isa, self.architecture)
 
     @property
+    def memory_at_most_bytes(self) -> int | None:
+        """What we may use at all: the machine's memory or our control group's limit; None where neither is told."""
+        sizes = [size for size in (self.memory_bytes, self.memory_limit_bytes) if size is not None]
+        return min(sizes, default=None)
+
+    @property
     def has_bf16(self) -> bool:
         """Whether bf16 products are instructions here and not emulated."""
         return self.isa["avx512_bf16"] or self.isa["amx_bf16"] or self.isa["bf16"]

@@ -185,5 +185,5 @@ def _together(answers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
 
 
 def _memory_share(machine: Machine) -> int | None:
-    sizes = [size for size in (machine.memory_bytes, machine.memory_limit_bytes) if size is not None]
-    return int(MEMORY_SHARE * min(sizes)) if sizes else None
+    whole_bytes = machine.memory_at_most_bytes
+    return None if whole_bytes is None else int(MEMORY_SHARE * whole_bytes)

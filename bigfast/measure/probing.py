@@ -351,5 +351,5 @@ def _copied_bytes(machine: Machine, threads: int) -> int:
     """How large each of the two arrays of a copy is."""
     last = max(machine.caches.values(), default=0)
     wanted = max(CACHES * last, THREAD_BYTES * threads, LEAST_BYTES)
-    memory = [size for size in (machine.memory_bytes, machine.memory_limit_bytes) if size]
-    return min([wanted, MOST_BYTES, *(size // MEMORY_SHARE for size in memory)])
+    memory_bytes = machine.memory_at_most_bytes
+    return min(wanted, MOST_BYTES, MOST_BYTES if memory_bytes is None else memory_bytes // MEMORY_SHARE)
