@@ -7,9 +7,8 @@ import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, variant_name
+from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, accept
 from bigfast.cpu import Machine
-from bigfast.errors import BackendMissing, InputError
 
 if TYPE_CHECKING:
     from bigfast_backends.onnx_graph import Recipe
@@ -97,18 +96,13 @@ class _OnnxRuntime:
 
         Raises:
             InputError: there is no such option, or no such number of threads.
-            BackendError: the runtime refuses the model.
             BackendMissing: onnxruntime or onnx is not installed, or too old.
+            BackendError: the runtime refuses the model.
         """
-        recipe_options = self._complete(options, machine)
-        if threads < 1:
-            raise InputError(f"Backend {self.name!r} needs at least 1 thread, not {threads}")
-        state = self.available()
-        if not state.usable:
-            raise BackendMissing(f"Backend {self.name!r} cannot be used here: {state.reason}")
+        chosen = accept(self, options, machine=machine, threads=threads)
         from bigfast_backends.onnx_runtime_session import OnnxSession
 
-        return OnnxSession(weights, self._recipe(recipe_options, machine), threads=threads)
+        return OnnxSession(weights, self._recipe(chosen, machine), threads=threads)
 
     def products(self, machine: Machine, *, threads: int) -> tuple[MatrixKernel, ...]:
         """Graphs of one operator, which multiplies by a constant."""
@@ -116,14 +110,8 @@ class _OnnxRuntime:
 
         return float_products(threads=threads) if self.precision == "fp32" else int8_products(threads=threads)
 
-    def _complete(self, options: Options, machine: Machine) -> Options:
-        """The options with defaults for what they leave out."""
-        variants = self.variants(machine)
-        for variant in variants:
-            if options.items() <= variant.items():
-                return variant
-        known = ", ".join(variant_name(variant) for variant in variants)
-        raise InputError(f"Backend {self.name!r} has no variant {variant_name(options)!r}: choose from {known}")
+    def kernels(self, machine: Machine) -> str:
+        raise NotImplementedError
 
     def _recipe(self, options: Options, machine: Machine) -> Recipe:
         raise NotImplementedError

@@ -7,9 +7,8 @@ import importlib.util
 from collections.abc import Mapping
 from typing import ClassVar
 
-from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights
+from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, accept
 from bigfast.cpu import Machine, isa_word
-from bigfast.errors import BackendMissing, InputError
 
 INSTALL = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 
@@ -34,19 +33,6 @@ class _Torch:
         # No OMP_WAIT_POLICY: it is deployed without one, and threads that sleep between operations (PASSIVE) made two
         # threads slower than one on a virtual machine, where waking a thread costs as much as a small operation.
         return {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-
-    def _options(self, machine: Machine, options: Options) -> Options:
-        allowed = self.variants(machine)
-        for name, value in options.items():
-            if all(variant.get(name) != value for variant in allowed):
-                known = sorted({f"{k}={v}" for variant in allowed for k, v in variant.items()})
-                raise InputError(
-                    f"Backend {self.name!r} has no option {name}={value}: {' or '.join(known) or 'it has no options'}"
-                )
-        state = self.available()
-        if not state.usable:
-            raise BackendMissing(state.reason)
-        return {**allowed[0], **options}
 
     def variants(self, machine: Machine) -> tuple[Options, ...]:
         raise NotImplementedError
@@ -79,7 +65,7 @@ class TorchFp32(_Torch):
         calibration: tuple[IntArray, IntArray] | None = None,
     ) -> Session:
         """See ``bigfast.backend.Backend``."""
-        self._options(machine, options)
+        accept(self, options, machine=machine, threads=threads)
         from bigfast_backends.pytorch_session import float_session
 
         return float_session(weights, threads=threads)
@@ -130,7 +116,7 @@ class TorchInt8(_Torch):
         calibration: tuple[IntArray, IntArray] | None = None,
     ) -> Session:
         """See ``bigfast.backend.Backend``."""
-        chosen = self._options(machine, options)
+        chosen = accept(self, options, machine=machine, threads=threads)
         from bigfast_backends.pytorch_session import int8_session
 
         return int8_session(weights, threads=threads, engine=chosen["engine"])

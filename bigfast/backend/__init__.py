@@ -3,7 +3,9 @@
 from bigfast.backend.directory import StockModel, local_directory, read_stock
 from bigfast.backend.find import (
     GROUP,
+    accept,
     backend_names,
+    check_threads,
     choose_variant,
     find_backend,
     parse_backend,
@@ -41,8 +43,10 @@ __all__ = [
     "Session",
     "StockModel",
     "Weights",
+    "accept",
     "array_shapes",
     "backend_names",
+    "check_threads",
     "choose_variant",
     "disagreement",
     "find_backend",

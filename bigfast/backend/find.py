@@ -48,10 +48,34 @@ def usable_backend(name: str) -> Backend:
         BackendMissing: its runtime is missing or too old, with the way to get it.
     """
     backend = find_backend(name)
+    check_available(backend)
+    return backend
+
+
+def check_available(backend: Backend) -> None:
+    """Refuses a backend whose runtime is missing or too old.
+
+    Raises:
+        BackendMissing: it is, with the way to get it.
+    """
     state = backend.available()
     if not state.usable:
-        raise BackendMissing(f"Backend {name!r} cannot be used here: {state.reason}")
-    return backend
+        raise BackendMissing(f"Backend {backend.name!r} cannot be used here: {state.reason}")
+
+
+def check_threads(threads: int, machine: Machine) -> None:
+    """Refuses fewer threads than one, and more of one runtime than there are cores for them.
+
+    Raises:
+        InputError: there are fewer cores, with their number.
+    """
+    if threads < 1:
+        raise InputError(f"At least 1 thread is needed, not {threads}")
+    if machine.usable_cores is not None and threads > machine.usable_cores:
+        raise InputError(
+            f"{threads} threads were asked for, but only {machine.usable_cores} cores may be used here: "
+            f"use --threads {machine.usable_cores}"
+        )
 
 
 def choose_variant(backend: Backend, options: Options, machine: Machine) -> Options:
@@ -64,8 +88,22 @@ def choose_variant(backend: Backend, options: Options, machine: Machine) -> Opti
     for variant in variants:
         if all(variant.get(name) == value for name, value in options.items()):
             return variant
-    known = ", ".join(variant_name(variant) for variant in variants)
-    raise InputError(f"Backend {backend.name!r} has no variant {variant_name(options)!r} here: choose from {known}")
+    known = "choose from " + ", ".join(variant_name(variant) for variant in variants)
+    way_out = known if any(variants) else "it has no options"
+    raise InputError(f"Backend {backend.name!r} has no variant {variant_name(options)!r} here: {way_out}")
+
+
+def accept(backend: Backend, options: Options, *, machine: Machine, threads: int) -> Options:
+    """What every backend asks before it prepares anything: the variant that is meant, once it is known that it can run.
+
+    Raises:
+        InputError: no variant on this machine has these options, or there are not so many cores.
+        BackendMissing: the runtime is missing or too old, with the way to get it.
+    """
+    check_threads(threads, machine)
+    chosen = choose_variant(backend, options, machine)
+    check_available(backend)
+    return chosen
 
 
 def parse_backend(text: str) -> tuple[str, Mapping[str, str]]:

@@ -4,7 +4,7 @@ from bigfast.measure.events import Block, Event, Failure, Loaded
 from bigfast.measure.peaks import Peak, Peaks, ThreadPeaks, contradictions
 from bigfast.measure.probing import probe
 from bigfast.measure.protocol import Protocol
-from bigfast.measure.run import check_threads, measure, order_of_round
+from bigfast.measure.run import measure, order_of_round
 from bigfast.measure.statistics import Timing, rejected_blocks, summarise, timings
 from bigfast.measure.subject import Deployment, Size, Subject
 
@@ -21,7 +21,6 @@ __all__ = [
     "Subject",
     "ThreadPeaks",
     "Timing",
-    "check_threads",
     "contradictions",
     "measure",
     "order_of_round",

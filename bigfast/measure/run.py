@@ -9,8 +9,9 @@ from contextlib import ExitStack
 
 import numpy as np
 
+from bigfast.backend import check_threads
 from bigfast.cpu import Machine
-from bigfast.errors import BackendError, ChildEnded, InputError
+from bigfast.errors import BackendError, ChildEnded
 from bigfast.measure.crew import Crew
 from bigfast.measure.events import Block, Event, Failure, Loaded
 from bigfast.measure.protocol import Protocol
@@ -26,19 +27,6 @@ QUARANTINE_AFTER = 3  # a deployment whose process so many subjects in a row hav
 def order_of_round(count: int, *, seed: int, round: int) -> list[int]:  # noqa: A002 - it is one
     """In which order the subjects come in one round: a permutation of ``range(count)``, always the same."""
     return [int(i) for i in np.random.default_rng([seed, round]).permutation(count)]
-
-
-def check_threads(threads: int, machine: Machine) -> None:
-    """Refuses more threads of one runtime than there are cores for them.
-
-    Raises:
-        InputError: there are fewer cores, with their number.
-    """
-    if machine.usable_cores is not None and threads > machine.usable_cores:
-        raise InputError(
-            f"{threads} threads were asked for, but only {machine.usable_cores} cores may be used here: "
-            f"use --threads {machine.usable_cores}"
-        )
 
 
 def measure(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigfast.backend import choose_variant, parse_backend, usable_backend
+from bigfast.backend import check_threads, choose_variant, parse_backend, usable_backend
 from bigfast.cpu import Machine
 from bigfast.errors import InputError
-from bigfast.measure import Deployment, Protocol, check_threads
+from bigfast.measure import Deployment, Protocol
 from bigfast.measure import probe as measure_peaks
 from bigfast.pipeline.telling import Teller
 from bigfast.profile import Plan, Profile, assemble, begin, collect, fit_predictors, load_profile, save_profile

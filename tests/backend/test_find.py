@@ -23,6 +23,8 @@ OURS = ("onnxruntime-fp32", "onnxruntime-int8", "torch-fp32", "torch-int8")
 
 
 class Unusable(TorchFp32):
+    name = "unusable"
+
     def available(self) -> Availability:
         return Availability(usable=False, version=None, reason="pip install it")
 

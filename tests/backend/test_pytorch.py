@@ -111,9 +111,9 @@ def test_a_closed_session_refuses_to_answer(backend: Backend) -> None:
 @pytest.mark.parametrize(
     ("backend", "options", "words"),
     [
-        (TorchFp32(), {"engine": "x86"}, "'torch-fp32' has no option engine=x86: it has no options"),
-        (TorchInt8(), {"engine": "warp"}, "'torch-int8' has no option engine=warp: engine="),
-        (TorchInt8(), {"speed": "high"}, "has no option speed=high"),
+        (TorchFp32(), {"engine": "x86"}, "'torch-fp32' has no variant 'engine=x86' here: it has no options"),
+        (TorchInt8(), {"engine": "warp"}, "'torch-int8' has no variant 'engine=warp' here: choose from engine="),
+        (TorchInt8(), {"speed": "high"}, "has no variant 'speed=high' here"),
     ],
 )
 def test_an_unknown_option_is_answered_with_those_there_are(backend: Backend, options: Options, words: str) -> None:

@@ -316,7 +316,7 @@ def test_an_unknown_variant_is_refused_with_the_choices(
 
 
 def test_no_threads_are_refused(weights: Weights, machine: Machine) -> None:
-    with pytest.raises(InputError, match="at least 1 thread, not 0"):
+    with pytest.raises(InputError, match="At least 1 thread is needed, not 0"):
         OnnxRuntimeFp32().prepare(weights, machine=machine, threads=0, options={})
 
 
