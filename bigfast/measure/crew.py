@@ -24,6 +24,36 @@ WINDOW_LEAD_S = 0.02  # from the request to several workers until all of them ha
 WINDOWS = 4  # that are tried, each longer, until every worker has ended a call in one
 
 
+def open_child(
+    deployment: Deployment, *, machine: Machine, memory_bytes: int | None, table: int, seed: int
+) -> tuple[Child, Mapping[str, Any]]:
+    """One worker of a deployment, just started, and what it is to be asked first.
+
+    Args:
+        deployment: On what it will time.
+        machine: Tells whether there are cores enough.
+        memory_bytes: That it may allocate; None for three quarters of what there is.
+        table: Numbers of the embeddings that its models share; 0 where each has its own.
+        seed: Of those numbers.
+    """
+    child = Child(
+        "bigfast.measure.worker",
+        environment=find_backend(deployment.backend).environment(deployment.threads),
+        name=f"The process measuring {deployment}",
+        memory_bytes=memory_bytes if memory_bytes is not None else _memory_share(machine),
+    )
+    opening = {
+        "do": "open",
+        "backend": deployment.backend,
+        "options": dict(deployment.options),
+        "threads": deployment.threads,
+        "oversubscribed": deployment.cores > (machine.usable_cores or deployment.cores),
+        "table": table,
+        "seed": seed,
+    }
+    return child, opening
+
+
 class Crew:
     """Loads subjects into children and has their blocks timed there.
 
@@ -48,7 +78,7 @@ class Crew:
         self._protocol = protocol
         self._machine = machine
         self._stack = stack
-        self._memory_bytes = memory_bytes if memory_bytes is not None else _memory_share(machine)
+        self._memory_bytes = memory_bytes
         self._teams: dict[Deployment, list[Child]] = {}
         self._loaded: dict[int, float] = {}  # subject -> seconds of its fastest first call
 
@@ -63,27 +93,18 @@ class Crew:
         if team and all(child.alive for child in team):
             return
         self._dismiss(deployment)
-        environment = find_backend(deployment.backend).environment(deployment.threads)
-        opening = {
-            "do": "open",
-            "backend": deployment.backend,
-            "options": dict(deployment.options),
-            "threads": deployment.threads,
-            "oversubscribed": deployment.cores > (self._machine.usable_cores or deployment.cores),
-            "table": self._table(deployment),
-            "seed": self._protocol.seed,
-        }
-        team = [
-            self._stack.enter_context(
-                Child(
-                    "bigfast.measure.worker",
-                    environment=environment,
-                    name=f"The process measuring {deployment}",
-                    memory_bytes=self._memory_bytes,
-                )
+        opened = [
+            open_child(
+                deployment,
+                machine=self._machine,
+                memory_bytes=self._memory_bytes,
+                table=self._table(deployment),
+                seed=self._protocol.seed,
             )
             for _ in range(deployment.concurrent)
         ]
+        team = [self._stack.enter_context(child) for child, _ in opened]
+        opening = opened[0][1]
         self._teams[deployment] = team
         try:
             self._ask_all(team, opening, deadline_s=OPEN_DEADLINE_S)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bigfast.cpu import Machine, isa_word, saved
 from bigfast.errors import InputError
+from bigfast.measure.subject import threads_in_words
 
 __all__ = ["FEWEST_SHAPES", "MEMORY", "PRECISIONS", "Peak", "Peaks", "ThreadPeaks", "contradictions", "one_line"]
 
@@ -65,6 +66,11 @@ class ThreadPeaks:
                 f"Peaks at {self.threads} threads must have a figure or a reason, and not both, for each of "
                 f"{', '.join(sorted(wanted))}"
             )
+
+    @property
+    def in_words(self) -> str:
+        """``1 thread``, ``2 threads``."""
+        return threads_in_words(self.threads)
 
     def ratio(self, precision: str) -> float | None:
         """How many times float32's operations per second this precision reaches; None where one of them is missing."""
@@ -206,7 +212,7 @@ def contradictions(machine: Machine, peaks: Peaks) -> tuple[str, ...]:
         _against_flags("bf16", one, bf16, promised=BF16_PROMISED, without=BF16_WITHOUT),
         *(_scaling(name, one, more) for more in peaks.at[1:] for name in PRECISIONS),
         *(
-            f"The kernels were tried on {each.shapes} of at least {FEWEST_SHAPES} shapes at {_threads(each)}, "
+            f"The kernels were tried on {each.shapes} of at least {FEWEST_SHAPES} shapes at {each.in_words}, "
             "since the time was up: the peaks may be too low"
             for each in peaks.at
             if each.shapes < FEWEST_SHAPES and each.peaks
@@ -220,15 +226,11 @@ def contradictions(machine: Machine, peaks: Peaks) -> tuple[str, ...]:
     return tuple(sentence for sentence in found if sentence)
 
 
-def _threads(one: ThreadPeaks) -> str:
-    return f"{one.threads} thread{'s' if one.threads > 1 else ''}"
-
-
 def _against_flags(precision: str, one: ThreadPeaks, flags: list[str], *, promised: float, without: float) -> str:
     ratio = one.ratio(precision)
     if ratio is None:
         return ""
-    measured = f"{precision} reached {ratio:.1f} times float32's operations per second at {_threads(one)}"
+    measured = f"{precision} reached {ratio:.1f} times float32's operations per second at {one.in_words}"
     if flags and ratio < promised:
         return (
             f"The CPU's flags promise {precision} instructions ({', '.join(flags)}), but {measured}, where at least "
@@ -248,6 +250,6 @@ def _scaling(precision: str, one: ThreadPeaks, more: ThreadPeaks) -> str:
     if few is None or many is None or many.operations_per_s > few.operations_per_s:
         return ""
     return (
-        f"{precision} was not faster at {_threads(more)} than at {_threads(one)}: these cores may be shared with "
+        f"{precision} was not faster at {more.in_words} than at {one.in_words}: these cores may be shared with "
         "others, or limited by a quota"
     )

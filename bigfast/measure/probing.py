@@ -16,6 +16,7 @@ from bigfast.backend import MultipliesMatrices, backend_names, find_backend
 from bigfast.cpu import Machine, change, read_health
 from bigfast.errors import BackendError, UnknownName
 from bigfast.measure.peaks import FEWEST_SHAPES, MEMORY, PRECISIONS, Peak, Peaks, ThreadPeaks, one_line
+from bigfast.measure.subject import threads_in_words
 from bigfast.store import MACHINE_LOCK, exclusive
 from bigfast.workers import Child
 
@@ -246,7 +247,7 @@ class _Turns:
             self._crew.ready()
             for number, shape in enumerate(SHAPES):
                 for done in self._at(shape):
-                    count = f"{self._crew.threads} thread{'s' if self._crew.threads > 1 else ''}"
+                    count = threads_in_words(self._crew.threads)
                     self._told((number + done) / len(SHAPES), f"Probing with {count}: {' x '.join(map(str, shape))}")
             for peak in self._best().values():
                 self._time(peak.kernel, peak.shape, slice_s=LAST_SLICE_S)

@@ -15,6 +15,11 @@ from bigfast.space import BertShape
 _PLACE = re.compile(r"(\d{1,4})(?:x(\d{1,4}))?")
 
 
+def threads_in_words(count: int) -> str:
+    """``1 thread``, ``2 threads``."""
+    return f"{count} thread{'' if count == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Size:
     """Of the inputs: ``batch`` texts of ``length`` tokens each, none of them padding."""

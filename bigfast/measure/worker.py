@@ -8,6 +8,7 @@ import gc
 import json
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 from bigfast.backend import (
     FloatArray,
@@ -38,6 +40,8 @@ CHECKED_TEXTS, CHECKED_LENGTH = 4, 32  # one text alone may have logits all near
 # data, where its accuracy is counted. This catches nonsense alone.
 TRAINED_BOUND = 1.0
 
+TINY = BertShape(layers=1, hidden=16, ffn=16, heads=2, vocab=16, positions=8)  # makes a runtime load all it loads
+
 
 def peak_bytes() -> int:
     """Peak resident memory of this process."""
@@ -48,6 +52,12 @@ def peak_bytes() -> int:
     # Elsewhere; on Linux this would begin with the peak of the process that started this one.
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
+
+
+def forget_peak() -> None:
+    """Lets the peak begin anew at what is resident now, where the system can (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
 
 
 def release_memory() -> None:
@@ -127,7 +137,7 @@ class _Held:
 
 
 class Worker:
-    """Answers ``open``, ``load``, ``block`` and ``check``."""
+    """Answers ``open``, ``load``, ``block``, ``check`` and ``cold``."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -147,6 +157,8 @@ class Worker:
             case "check":
                 model = self._held[request["key"]].model
                 return {"agrees": model.disagreement() <= model.bound}
+            case "cold":
+                return self._cold(request)
             case other:
                 raise BackendError(f"The measuring process knows no request {other!r}")
 
@@ -181,7 +193,7 @@ class Worker:
         size = (CHECKED_TEXTS, min(CHECKED_LENGTH, weights.shape.positions))
         ids = np.random.default_rng(request["seed"]).integers(0, weights.shape.vocab, size, dtype=np.int64)
         start_s = self._clock()
-        session = self._backend.prepare(weights, machine=self._machine, threads=self._threads, options=self._options)
+        session = self._prepared(weights)
         prepare_s = self._clock() - start_s
         self._models[identity] = _Model(
             session=session,
@@ -235,6 +247,44 @@ class Worker:
             "throttled": health.throttled,
             "pressure": health.pressure_share,
             "waited": waited,
+        }
+
+    def _prepared(self, weights: Weights) -> Session:
+        return self._backend.prepare(weights, machine=self._machine, threads=self._threads, options=self._options)
+
+    def _cold(self, request: dict[str, Any]) -> Mapping[str, Any]:
+        """A model's first answer in this process, what it takes in memory, and what it leaves on disk."""
+        start_s = self._clock()
+        tiny = Weights.random(TINY, seed=request["seed"])
+        session = self._prepared(tiny)
+        session.run(np.zeros((1, 1), dtype=np.int64), np.ones((1, 1), dtype=np.int64))
+        session.close()
+        runtime_s = self._clock() - start_s
+        weights = self._weights(request)
+        float32_bytes = sum(array.nbytes for array in weights.arrays.values())
+        size = (int(request["batch"]), int(request["length"]))
+        ids = np.random.default_rng([request["seed"], 1]).integers(0, weights.shape.vocab, size, dtype=np.int64)
+        release_memory()
+        forget_peak()
+        before_bytes = peak_bytes()
+        start_s = self._clock()
+        session = self._prepared(weights)
+        session.run(ids, np.ones_like(ids))
+        first_logits_s = self._clock() - start_s
+        highest_bytes = peak_bytes()
+        with tempfile.TemporaryDirectory(prefix="bigfast-") as directory:
+            files = [Path(directory) / name for name in session.save(Path(directory))]
+            # A runtime that leaves nothing of its own is deployed with the stock directory, in float32.
+            file_bytes = sum(file.stat().st_size for file in files) or float32_bytes
+        del weights
+        release_memory()
+        return {
+            "runtime_s": runtime_s,
+            "first_logits_s": first_logits_s,
+            "growth_bytes": highest_bytes - before_bytes,
+            "resident_bytes": psutil.Process().memory_info().rss,
+            "file_bytes": file_bytes,
+            "float32_bytes": float32_bytes,
         }
 
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bigfast.backend import check_threads, choose_variant, parse_backend, usable_backend
+from bigfast.backend import (
+    backend_names,
+    check_threads,
+    choose_variant,
+    parse_backend,
+    usable_backend,
+    variant_name,
+)
 from bigfast.cpu import Machine
-from bigfast.errors import InputError
+from bigfast.errors import BackendError, InputError
 from bigfast.measure import Deployment, Protocol
 from bigfast.measure import probe as measure_peaks
 from bigfast.pipeline.telling import Teller
@@ -47,6 +54,18 @@ def chosen_deployments(
                 raise InputError(f"{deployment} is named twice: once is enough")
             deployments.append(deployment)
     return deployments
+
+
+def all_variants(machine: Machine) -> list[str]:
+    """Every variant of every backend that can be used here, as ``chosen_deployments`` takes them."""
+    found = []
+    for name in backend_names():
+        try:
+            backend = usable_backend(name)
+        except BackendError:  # missing, or another package's fault: bigfast backends tells the reason
+            continue
+        found += [f"{name}:{variant_name(options)}" for options in backend.variants(machine)]
+    return found
 
 
 def journal_of(directory: Path) -> Path:

@@ -65,7 +65,7 @@ def _peaks(profile: Profile) -> list[str]:
         rates = [f"{name} {peak.operations_per_s / 1e9:.0f} GOP/s" for name, peak in one.peaks.items()]
         if one.memory_bytes_per_s is not None:
             rates.append(f"memory {one.memory_bytes_per_s / 1e9:.0f} GB/s")
-        lines.append(f"{', '.join(rates)} at {one.threads} thread{'s' if one.threads > 1 else ''}")
+        lines.append(f"{', '.join(rates)} at {one.in_words}")
     return lines
 
 

@@ -5,7 +5,7 @@ Latencies are in seconds but for ``limit_ms``, which a model's own document has 
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
@@ -152,3 +152,53 @@ class StagesDocument(_Document):
     """``stages.json``."""
 
     stages: tuple[Stage, ...] = ()
+
+
+class ComparedTiming(_Document):
+    """Seconds of one model on one deployment."""
+
+    estimate_s: Seconds
+    low_s: Seconds
+    high_s: Seconds
+    p50_s: Seconds
+
+
+class ComparedCold(_Document):
+    """The first answer in a fresh process."""
+
+    runtime_s: Seconds
+    first_logits_s: Seconds
+    resident_bytes: int
+    file_bytes: int
+
+
+class Compared(_Document):
+    """One model on one deployment."""
+
+    model: Name
+    deployment: Name
+    precision: Name
+    timing: ComparedTiming | None = None
+    share_of_peak: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    disagreement: FiniteFloat | None = None
+    cold: ComparedCold | None = None
+    reason: str = ""
+
+
+class ComparedSize(_Document):
+    """Of the inputs."""
+
+    batch: int
+    length: int
+
+
+class BackendsDocument(_Document):
+    """``backends.json``: every backend on the same models."""
+
+    format: Literal["bigfast.backends"]
+    schema_version: Literal[1]
+    machine: dict[str, Any]  # Any: Machine.from_json checks it
+    size: ComparedSize
+    models: dict[str, str]
+    advice: str
+    rows: tuple[Compared, ...]

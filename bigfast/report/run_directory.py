@@ -15,6 +15,7 @@ from bigfast.cpu import Machine
 from bigfast.errors import InputError
 from bigfast.profile import Profile, load_profile
 from bigfast.report.documents import (
+    BackendsDocument,
     Config,
     LimitFound,
     ModelDocument,
@@ -27,6 +28,7 @@ from bigfast.store import read_json
 
 FORMAT = "bigfast.run"
 MODEL_FORMAT = "bigfast.model"
+BACKENDS = "backends.json"
 SCHEMA_VERSION = 1
 
 T = TypeVar("T")
@@ -64,6 +66,7 @@ class Run:
         search: Evaluations and winners.
         models: Exported models, strictest limit first.
         stages: Times.
+        backends: Every backend side by side, where 'bigfast backends --measure' has left that here.
         missing: Stages that have left nothing yet.
         problems: A sentence for each file that is there and cannot be read.
     """
@@ -76,6 +79,7 @@ class Run:
     search: SearchDocument | None
     models: tuple[Model, ...]
     stages: StagesDocument | None
+    backends: BackendsDocument | None
     missing: tuple[str, ...]
     problems: tuple[str, ...]
 
@@ -134,6 +138,7 @@ def read_run(directory: Path) -> Run:
         search=search,
         models=tuple(sorted(models, key=lambda model: model.document.limit_ms or float("inf"))),
         stages=document("stages.json", StagesDocument),
+        backends=document(BACKENDS, BackendsDocument),
         missing=_missing(directory, begun.config, exported=exported),
         problems=tuple(problems),
     )

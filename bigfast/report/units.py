@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from bigfast.errors import InputError
-from bigfast.measure import Deployment
+from bigfast.measure import Deployment, threads_in_words
 
 __all__ = ["duration", "interval", "limit", "mib", "ms", "number", "percent", "plain"]
 
@@ -56,7 +56,7 @@ def plain(key: str) -> str:
     except InputError:  # of an unknown kind, in a file that anybody may have written
         return key
     backend = f"{deployment.backend}:{deployment.variant}".removesuffix(":default")
-    threads = f"{deployment.threads} thread{'s' if deployment.threads > 1 else ''}"
+    threads = threads_in_words(deployment.threads)
     workers = f"{deployment.concurrent} workers of " if deployment.concurrent > 1 else ""
     return f"{backend}, {workers}{threads}"
 
