@@ -40,7 +40,7 @@ CHECKED_TEXTS, CHECKED_LENGTH = 4, 32  # one text alone may have logits all near
 # data, where its accuracy is counted. This catches nonsense alone.
 TRAINED_BOUND = 1.0
 
-TINY = BertShape(layers=1, hidden=16, ffn=16, heads=2, vocab=16, positions=8)  # makes a runtime load all it loads
+TINY = BertShape(layers=1, hidden=16, ffn=16, heads=2, vocab=16, positions=128)  # makes a runtime load all it loads
 
 
 def peak_bytes() -> int:
