@@ -47,5 +47,5 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 @pytest.fixture
 def own_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock of our own, so that somebody who measures on this machine meanwhile does not stop the test."""
-    for module in ("run", "probing"):
+    for module in ("run", "probing", "comparing"):
         monkeypatch.setattr(f"bigfast.measure.{module}.MACHINE_LOCK", tmp_path / "measuring.lock")
