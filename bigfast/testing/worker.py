@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import pkgutil
 import time
 from collections.abc import Mapping
@@ -81,6 +82,7 @@ class Worker:
             session.close()
             del session
             if number in (settled, sessions):
+                gc.collect()  # what only waits for the collector is not lost
                 release_memory()
                 resident = process.memory_info().rss
                 settled_bytes = resident if number == settled else settled_bytes

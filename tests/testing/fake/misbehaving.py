@@ -88,7 +88,7 @@ class Wrong(Well):
 class Doubles(Well):
     class session(WellSession):  # noqa: N801
         def run(self, ids: IntArray, mask: IntArray, types: IntArray | None = None) -> FloatArray:
-            return super().run(ids, mask, types).astype(np.float64)  # type: ignore[return-value]  # that is the point
+            return super().run(ids, mask, types).astype(np.float64)
 
 
 class Forgetful(Well):
