@@ -28,6 +28,7 @@ WITHOUT_TORCH = (
     "bigfast.search.strategies",
     "bigfast.search.study",
     "bigfast.report",
+    "bigfast.testing",
 )
 ROOMS = sorted(
     ".".join(file.relative_to(ROOT).parts[:-1])

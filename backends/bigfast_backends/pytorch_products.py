@@ -18,15 +18,16 @@ from torch.nn import functional
 
 from bigfast.backend import FloatArray, MatrixKernel, Product
 
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
 QUINT8_MIDDLE = 64  # a zero point; activations of 0 to 63 then lie from 64 to 127
 
 
-def float_products(*, threads: int) -> tuple[MatrixKernel, ...]:
-    """Linear layers in float32 and bf16, as they are and with oneDNN's packed weight."""
+def float_products(precision: str, *, threads: int) -> tuple[MatrixKernel, ...]:
+    """Linear layers in ``fp32`` or ``bf16``, as they are and with oneDNN's packed weight."""
     torch.set_num_threads(threads)
     return tuple(
-        MatrixKernel(name=f"{name} {precision}", precision=precision, prepare=partial(prepare, dtype=dtype))
-        for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
+        MatrixKernel(name=f"{name} {precision}", precision=precision, prepare=partial(prepare, dtype=DTYPES[precision]))
         for name, prepare in (("F.linear", _linear), ("oneDNN packed", _packed_linear))
     )
 

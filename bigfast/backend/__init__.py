@@ -11,6 +11,7 @@ from bigfast.backend.find import (
     parse_backend,
     usable_backend,
 )
+from bigfast.backend.inputs import check_inputs
 from bigfast.backend.protocol import (
     Availability,
     Backend,
@@ -21,6 +22,7 @@ from bigfast.backend.protocol import (
     Session,
     variant_name,
 )
+from bigfast.backend.runtime import installed_runtime
 from bigfast.backend.weights import (
     FloatArray,
     IntArray,
@@ -46,10 +48,12 @@ __all__ = [
     "accept",
     "array_shapes",
     "backend_names",
+    "check_inputs",
     "check_threads",
     "choose_variant",
     "disagreement",
     "find_backend",
+    "installed_runtime",
     "local_directory",
     "parse_backend",
     "read_stock",

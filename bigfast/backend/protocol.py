@@ -33,7 +33,12 @@ class Session(Protocol):
     """One model, ready to answer, on a fixed number of threads."""
 
     def run(self, ids: IntArray, mask: IntArray, types: IntArray | None = None) -> FloatArray:
-        """Logits, shape (batch, labels), float32, for arrays of shape (batch, length), int64; types None means 0."""
+        """Logits, shape (batch, labels), float32, for arrays of shape (batch, length), int64; types None means 0.
+
+        Raises:
+            InputError: the arrays differ in shape, are empty, or longer than the model's positions.
+            BackendError: the runtime failed, or the session is closed.
+        """
         ...
 
     def evidence(self) -> Mapping[str, str]:
@@ -76,7 +81,10 @@ class Backend(Protocol):
         ...
 
     def variants(self, machine: Machine) -> tuple[Options, ...]:
-        """Its engines and recipes that exist on this machine, the default first."""
+        """Its engines and recipes that exist on this machine, the default first.
+
+        They name rows of saved profiles: an option that is added later is left out where it has its default.
+        """
         ...
 
     def kernels(self, machine: Machine) -> str:
@@ -106,7 +114,8 @@ class Backend(Protocol):
             calibration: Real ids and masks, each (batch, length), for recipes with static activation scales.
 
         Raises:
-            BackendError: the runtime refuses the model or an option, with the way out.
+            InputError: there is no such variant, or no such number of threads; ``accept`` raises it.
+            BackendError: the runtime refuses the model, with the way out.
             BackendMissing: the runtime is not installed.
         """
         ...

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bigfast.backend import Backend, Options, Weights, choose_variant, find_backend, read_stock
+from bigfast.backend import Backend, Options, Weights, backend_names, choose_variant, find_backend, read_stock
 from bigfast.backend.stock import save_stock
 from bigfast.cpu import Machine
 from bigfast.data import Accuracy, Encoded
@@ -128,7 +128,9 @@ class Finish:
         weights = read_stock(stock).weights
         backend = self.backend
         dev = None if self.dev is None else self._accuracy(backend, weights, self.dev)
-        float_backend = find_backend(backend.name.rpartition("-")[0] + "-fp32")
+        float_name = backend.name.rpartition("-")[0] + "-fp32"
+        # A runtime that offers int8 alone is held against the stock model.
+        float_backend = find_backend(float_name if float_name in backend_names() else "torch-fp32")
         about: dict[str, Any] = {
             "arch": str(arch),
             "heads": weights.shape.heads,

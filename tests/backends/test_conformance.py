@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from bigfast.testing import BackendSuite
 from bigfast_backends.onnx_runtime import OnnxRuntimeFp32, OnnxRuntimeInt8
-from bigfast_backends.pytorch import TorchFp32, TorchInt8
+from bigfast_backends.pytorch import TorchBf16, TorchFp32, TorchInt8
 
 
 class TestTorchFp32(BackendSuite):
     backend = TorchFp32()
+
+
+class TestTorchBf16(BackendSuite):
+    backend = TorchBf16()
 
 
 class TestTorchInt8(BackendSuite):
