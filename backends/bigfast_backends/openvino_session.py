@@ -90,9 +90,10 @@ class OpenVinoSession:
         if given is not None:
             _check_within(given, self._shape.types, "type")
         try:
-            for place, array in enumerate((ids, mask, types)):
-                contiguous = np.ascontiguousarray(array, dtype=np.int64)
-                self._request.set_input_tensor(place, openvino.Tensor(contiguous, shared_memory=True))
+            # The request reads them by their address and keeps none alive: that is what this list is for.
+            inputs = [np.ascontiguousarray(array, dtype=np.int64) for array in (ids, mask, types)]
+            for place, array in enumerate(inputs):
+                self._request.set_input_tensor(place, openvino.Tensor(array, shared_memory=True))
             self._request.infer()
             logits: FloatArray = self._request.get_output_tensor(0).data.copy()
         except RuntimeError as error:
