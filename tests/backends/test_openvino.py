@@ -315,7 +315,7 @@ def test_an_old_runtime_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
 
     state = OpenVinoFp32().available()
 
-    assert (state.usable, state.reason) == (False, "openvino 2023.1.0 is too old: pip install 'openvino>=2025.0'")
+    assert (state.usable, state.reason) == (False, "openvino 2023.1.0 is too old: pip install 'openvino>=2025.2'")
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 0), (1, POSITIONS + 1)], ids=str)
