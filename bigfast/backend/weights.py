@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,7 +117,18 @@ def _softmax(values: FloatArray) -> FloatArray:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True), dtype=np.float32)
 
 
-def reference_logits(weights: Weights, ids: IntArray, mask: IntArray, types: IntArray | None = None) -> FloatArray:
+def _nobody(name: str, values: FloatArray) -> None:
+    """Watches nothing."""
+
+
+def reference_logits(
+    weights: Weights,
+    ids: IntArray,
+    mask: IntArray,
+    types: IntArray | None = None,
+    *,
+    watch: Callable[[str, FloatArray], None] = _nobody,
+) -> FloatArray:
     """What the model answers, in plain float32 NumPy: the yardstick for every backend.
 
     Args:
@@ -125,6 +136,8 @@ def reference_logits(weights: Weights, ids: IntArray, mask: IntArray, types: Int
         ids: Token ids, shape (batch, length), int64.
         mask: 1 for a real token, 0 for padding, shape (batch, length), int64.
         types: Segment of each token, shape (batch, length), int64; None means all 0.
+        watch: Called with the stock name of each linear layer and with what enters it, shape
+            (batch, length, in), float32, or (batch, in) behind the last encoder layer.
 
     Returns:
         Logits, shape (batch, labels), float32.
@@ -136,6 +149,7 @@ def reference_logits(weights: Weights, ids: IntArray, mask: IntArray, types: Int
     types = np.zeros_like(ids) if types is None else types
 
     def linear(values: FloatArray, name: str) -> FloatArray:
+        watch(name, values)
         return values @ arrays[f"{name}.weight"].T + arrays[f"{name}.bias"]
 
     def norm(values: FloatArray, name: str) -> FloatArray:

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.util
+
+import pytest
+
+from bigfast.cpu import detect
 from bigfast.testing import BackendSuite
 from bigfast_backends.onnx_runtime import OnnxRuntimeFp32, OnnxRuntimeInt8
+from bigfast_backends.openvino_runtime import OpenVinoBf16, OpenVinoFp32, OpenVinoInt8
 from bigfast_backends.pytorch import TorchBf16, TorchFp32, TorchInt8
+
+with_openvino = pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="openvino is not installed")
+with_bfloat16 = pytest.mark.skipif(
+    not (detect().isa["avx512_bf16"] or detect().isa["amx_bf16"]), reason="the CPU does not multiply bfloat16"
+)
 
 
 class TestTorchFp32(BackendSuite):
@@ -25,3 +36,19 @@ class TestOnnxRuntimeFp32(BackendSuite):
 
 class TestOnnxRuntimeInt8(BackendSuite):
     backend = OnnxRuntimeInt8()
+
+
+@with_openvino
+class TestOpenVinoFp32(BackendSuite):
+    backend = OpenVinoFp32()
+
+
+@with_openvino
+@with_bfloat16
+class TestOpenVinoBf16(BackendSuite):
+    backend = OpenVinoBf16()
+
+
+@with_openvino
+class TestOpenVinoInt8(BackendSuite):
+    backend = OpenVinoInt8()
