@@ -27,20 +27,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from bigfast.backend import FloatArray, Weights
+from bigfast_backends.graphs import HIDDEN_PADDING, INPUTS, NORM_EPS, OUTPUT, quantize_rows
 
 WORD_TABLE = "bert.embeddings.word_embeddings.weight"
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-OUTPUT = "logits"
-
-FULL_RANGE = 127
-# Without VNNI the kernels add two products of uint8 and int8 in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 65 does not.
-REDUCED_RANGE = 64
-
 CONTRIB = "com.microsoft"
 OPSET = 18  # onnxruntime 1.14 already runs it
 IR_VERSION = 9
-HIDDEN_PADDING = -1e9  # added to the scores of padding: its probability is exactly 0 in float32
-NORM_EPS = 1e-12  # the stock BertConfig's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,29 +44,6 @@ class Recipe:
 
     weight_range: int = 0
     quantize_words: bool = False
-
-
-def quantize_rows(weight: FloatArray, largest: int = FULL_RANGE) -> tuple[npt.NDArray[np.int8], FloatArray]:
-    """Symmetric int8 with one scale for each row.
-
-    Args:
-        weight: Shape (rows, columns), float32.
-        largest: The magnitude that a row's largest number becomes, at most 127.
-
-    Returns:
-        The rounded numbers, shape (rows, columns), and the scales, shape (rows,), with numbers * scale ~ weight.
-    """
-    peaks = np.maximum(weight.max(axis=1), -weight.min(axis=1))
-    scales = np.where(peaks > 0, peaks / np.float32(largest), np.float32(1)).astype(np.float32)
-    rounded = np.empty(weight.shape, dtype=np.int8)
-    step = max(
-        1, (1 << 16) // weight.shape[1]
-    )  # a few hundred kilobytes at a time, so that the float copy stays in cache
-    for start in range(0, len(weight), step):
-        rows = slice(start, start + step)
-        part = weight[rows] / scales[rows, None]
-        rounded[rows] = np.rint(part, out=part)
-    return rounded, scales
 
 
 class _Writer:

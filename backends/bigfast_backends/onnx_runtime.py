@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
-from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, accept
+from bigfast.backend import Availability, IntArray, MatrixKernel, Options, Session, Weights, accept, installed_runtime
 from bigfast.cpu import Machine
 
 if TYPE_CHECKING:
     from bigfast_backends.onnx_graph import Recipe
 
-LEAST_VERSIONS = {"onnxruntime": (1, 22), "onnx": (1, 18)}
-# The same module comes in several wheels.
-WHEELS = {"onnxruntime": ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu"), "onnx": ("onnx",)}
+# The same module comes in several distributions.
+DISTRIBUTIONS = ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu")
 
 # Strongest first, in the order in which MLAS chooses (onnxruntime/core/mlas/lib/platform.cpp): it has kernels for
 # AVX-VNNI-INT8, but none of U8S8; AMX and i8mm are not built in on macOS.
@@ -34,19 +31,6 @@ WITHOUT_INT8 = {"x86_64": "SSE without VNNI, weights of 7 bits", "aarch64": "NEO
 WITHOUT_WIDE_FLOAT = {"x86_64": "AVX or SSE", "aarch64": "NEON"}
 
 
-def _version(module: str) -> str | None:
-    for wheel in WHEELS[module]:
-        try:
-            return importlib.metadata.version(wheel)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
-
-
 def _best(sets: Mapping[str, str], machine: Machine, otherwise: str) -> str:
     missing = NOT_ON_MACOS if machine.system == "darwin" else set()
     return next((text for name, text in sets.items() if machine.isa[name] and name not in missing), otherwise)
@@ -61,17 +45,11 @@ class _OnnxRuntime:
 
     def available(self) -> Availability:
         """Whether onnxruntime and onnx are installed and recent enough, found without importing them."""
-        for module, least in LEAST_VERSIONS.items():
-            if importlib.util.find_spec(module) is None:
-                return Availability(
-                    usable=False, version=None, reason=f"{module} is not installed: pip install {module}"
-                )
-            version = _version(module)
-            if version is not None and _numbers(version) < least:
-                wanted = ".".join(map(str, least))
-                reason = f"{module} {version} is too old: pip install '{module}>={wanted}'"
-                return Availability(usable=False, version=version, reason=reason)
-        return Availability(usable=True, version=_version("onnxruntime"), reason="")
+        runtime = installed_runtime(
+            "onnxruntime", least=(1, 22), get="pip install 'onnxruntime>=1.22'", distributions=DISTRIBUTIONS
+        )
+        writer = installed_runtime("onnx", least=(1, 18), get="pip install 'onnx>=1.18'")
+        return runtime if writer.usable or not runtime.usable else writer
 
     def variants(self, machine: Machine) -> tuple[Options, ...]:
         """One without options."""
@@ -157,7 +135,8 @@ class OnnxRuntimeInt8(_OnnxRuntime):
         return f"MLAS U8S8: {_best(INT8_SETS, machine, WITHOUT_INT8.get(machine.architecture, 'no int8 instructions'))}"
 
     def _recipe(self, options: Options, machine: Machine) -> Recipe:
-        from bigfast_backends.onnx_graph import FULL_RANGE, REDUCED_RANGE, Recipe
+        from bigfast_backends.graphs import FULL_RANGE, REDUCED_RANGE
+        from bigfast_backends.onnx_graph import Recipe
 
         reduced = machine.int8.recipe == "u8s8-reduce-range"
         return Recipe(weight_range=REDUCED_RANGE if reduced else FULL_RANGE, quantize_words=options["recipe"] == "full")

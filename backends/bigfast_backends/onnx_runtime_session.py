@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-from bigfast.backend import FloatArray, IntArray, Weights
-from bigfast.errors import BackendError, InputError
-from bigfast_backends.onnx_graph import INPUTS, OUTPUT, OpenModel, Recipe, write_model
+from bigfast.backend import FloatArray, IntArray, Weights, check_inputs
+from bigfast.errors import BackendError
+from bigfast_backends.graphs import INPUTS, OUTPUT
+from bigfast_backends.onnx_graph import OpenModel, Recipe, write_model
 
 FATAL_ONLY = 4  # onnxruntime's log severity: what fails is raised, not printed
 
@@ -70,16 +71,8 @@ class OnnxSession:
         """
         if self._session is None:
             raise BackendError("This session is closed: prepare another one")
+        check_inputs(ids, mask, types, positions=self._shape.positions)
         types = np.zeros_like(ids) if types is None else types
-        if ids.ndim != 2 or not ids.size or ids.shape != mask.shape or ids.shape != types.shape:
-            raise InputError(
-                f"Ids, mask and types must have the same shape (batch, length), "
-                f"not {ids.shape}, {mask.shape} and {types.shape}"
-            )
-        if ids.shape[1] > self._shape.positions:
-            raise InputError(
-                f"This model has {self._shape.positions} positions, but the texts have {ids.shape[1]} tokens"
-            )
         feeds = dict(zip(INPUTS, (ids, mask, types), strict=True))
         try:
             logits: FloatArray = self._session.run([OUTPUT], feeds)[0]

@@ -22,17 +22,8 @@ import numpy.typing as npt
 import openvino
 from openvino import Node, opset13
 
-from bigfast.backend import FloatArray, Weights
-
-INPUTS = ("input_ids", "attention_mask", "token_type_ids")
-OUTPUT = "logits"
-
-FULL_RANGE = 127
-# Without VNNI the kernels add two products of uint8 and int8 in 16 bits: 2 * 255 * 64 fits, 2 * 255 * 65 does not.
-REDUCED_RANGE = 64
-
-HIDDEN_PADDING = -1e9  # added to the scores of padding: its probability is exactly 0 in float32
-NORM_EPS = 1e-12  # the stock BertConfig's
+from bigfast.backend import Weights
+from bigfast_backends.graphs import HIDDEN_PADDING, INPUTS, NORM_EPS, OUTPUT, quantize_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +38,6 @@ class Recipe:
     weight_range: int = 0
     input_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     signed: bool = False
-
-
-def quantize_rows(weight: FloatArray, largest: int = FULL_RANGE) -> tuple[npt.NDArray[np.int8], FloatArray]:
-    """Symmetric int8 with one scale for each row.
-
-    Args:
-        weight: Shape (rows, columns), float32.
-        largest: The magnitude that a row's largest number becomes, at most 127.
-
-    Returns:
-        The rounded numbers, shape (rows, columns), and the scales, shape (rows, 1), with numbers * scale ~ weight.
-    """
-    peaks = np.maximum(weight.max(axis=1, keepdims=True), -weight.min(axis=1, keepdims=True))
-    scales = np.where(peaks > 0, peaks / np.float32(largest), np.float32(1)).astype(np.float32)
-    scaled = weight / scales
-    return np.rint(scaled, out=scaled).astype(np.int8), scales
 
 
 def levels(low: float, high: float, *, signed: bool) -> tuple[float, float]:
@@ -110,7 +85,9 @@ class _Writer:
         """One linear layer; its input has been quantized."""
         if self.recipe.weight_range and name != "classifier":  # whose few rows are what is compared
             rounded, scales = quantize_rows(self.arrays[f"{name}.weight"], self.recipe.weight_range)
-            weight = opset13.multiply(opset13.convert(opset13.constant(rounded), np.float32), self.floats(scales))
+            weight = opset13.multiply(
+                opset13.convert(opset13.constant(rounded), np.float32), self.floats(scales[:, None])
+            )
         else:
             weight = self.stock(f"{name}.weight")
         return opset13.add(opset13.matmul(values, weight, False, True), self.stock(f"{name}.bias"))

@@ -195,6 +195,7 @@ class Worker:
         start_s = self._clock()
         session = self._prepared(weights)
         prepare_s = self._clock() - start_s
+        session.run(ids, np.ones_like(ids))  # evidence is of what ran
         self._models[identity] = _Model(
             session=session,
             vocab=weights.shape.vocab,

@@ -30,7 +30,7 @@ from bigfast.testing.texts import SHAPES, asked, texts
 from bigfast.workers import Child
 
 PRECISIONS = ("fp32", "bf16", "int8")
-PICKLED = (".bin", ".pickle", ".pkl", ".pt", ".pth")  # as their authors name them
+PICKLED = (".pickle", ".pkl", ".pt", ".pth")  # as their authors name them
 
 BUSY_S = 1.0
 # Time on a core beyond that of its threads: the interpreter's own, and clocks that are read one after the other. A

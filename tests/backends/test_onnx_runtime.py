@@ -20,7 +20,8 @@ from bigfast.backend import Backend, FloatArray, IntArray, Weights, disagreement
 from bigfast.cpu import Machine, detect
 from bigfast.errors import BackendError, BackendMissing, InputError
 from bigfast.space import BertShape, paper_space
-from bigfast_backends.onnx_graph import FULL_RANGE, REDUCED_RANGE, Recipe, quantize_rows, write_model
+from bigfast_backends.graphs import FULL_RANGE, REDUCED_RANGE, quantize_rows
+from bigfast_backends.onnx_graph import Recipe, write_model
 from bigfast_backends.onnx_runtime import OnnxRuntimeFp32, OnnxRuntimeInt8
 from bigfast_backends.onnx_runtime_session import OnnxSession
 
@@ -325,7 +326,7 @@ def test_a_missing_runtime_is_said_with_the_way_to_get_it(
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
 
-    with pytest.raises(BackendMissing, match="pip install onnxruntime"):
+    with pytest.raises(BackendMissing, match="pip install 'onnxruntime"):
         OnnxRuntimeInt8().prepare(weights, machine=machine, threads=1, options={})
 
 
@@ -334,7 +335,10 @@ def test_an_old_runtime_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
 
     state = OnnxRuntimeFp32().available()
 
-    assert (state.usable, state.reason) == (False, "onnxruntime 1.9.1 is too old: pip install 'onnxruntime>=1.22'")
+    assert (state.usable, state.reason) == (
+        False,
+        "onnxruntime 1.9.1 is too old, 1.22 is needed: pip install 'onnxruntime>=1.22'",
+    )
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 0), (1, POSITIONS + 1)], ids=str)

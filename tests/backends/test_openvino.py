@@ -16,16 +16,14 @@ from bigfast.backend import Backend, IntArray, Weights, disagreement, reference_
 from bigfast.cpu import Machine, detect
 from bigfast.errors import BackendError, BackendMissing, InputError
 from bigfast.space import BertShape, paper_space
+from bigfast_backends.graphs import FULL_RANGE, REDUCED_RANGE
 from bigfast_backends.openvino_runtime import OpenVinoBf16, OpenVinoFp32, OpenVinoInt8
 
 openvino = pytest.importorskip("openvino")
 
 from bigfast_backends.openvino_graph import (  # noqa: E402  # it imports openvino
-    FULL_RANGE,
-    REDUCED_RANGE,
     Recipe,
     levels,
-    quantize_rows,
 )
 from bigfast_backends.openvino_ranges import input_ranges  # noqa: E402
 from bigfast_backends.openvino_session import OpenVinoSession  # noqa: E402
@@ -51,7 +49,7 @@ def weights() -> Weights:
 
 @pytest.fixture
 def float_session(weights: Weights) -> Iterator[OpenVinoSession]:
-    session = OpenVinoSession(weights, Recipe(), precision="fp32", threads=1)
+    session = OpenVinoSession(weights, Recipe(), floats="fp32", threads=1)
     yield session
     session.close()
 
@@ -101,7 +99,7 @@ def test_float32_equals_the_reference_with_one_layer_one_head_or_one_label(shape
     weights = Weights.random(shape, seed=4)
     ids, mask, types = texts(np.random.default_rng(3), batch=2, length=17)
 
-    logits = OpenVinoSession(weights, Recipe(), precision="fp32", threads=1).run(ids, mask, types)
+    logits = OpenVinoSession(weights, Recipe(), floats="fp32", threads=1).run(ids, mask, types)
 
     assert disagreement(logits, reference_logits(weights, ids, mask, types)) < 1e-4
 
@@ -153,7 +151,10 @@ def test_the_saved_files_alone_answer_exactly_as_the_session(
 
     assert sorted(files) == sorted(path.name for path in tmp_path.iterdir())
     settings = json.loads((tmp_path / "settings.json").read_text())
-    deployed = openvino.Core().compile_model(tmp_path / "model.xml", "CPU", settings)
+    model = openvino.Core().read_model(tmp_path / "model.xml")
+    if "shapes" in options:
+        model.reshape({name: list(ids.shape) for name in ("input_ids", "attention_mask", "token_type_ids")})
+    deployed = openvino.Core().compile_model(model, "CPU", settings)
     feeds = {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
     np.testing.assert_array_equal(deployed(feeds)["logits"], session.run(ids, mask, types))
 
@@ -232,17 +233,6 @@ def test_levels_cover_the_range_and_have_an_exact_zero(ends: tuple[float, float]
     assert (-low / step) == pytest.approx(round(-low / step), abs=1e-9)
 
 
-@pytest.mark.parametrize("largest", [FULL_RANGE, REDUCED_RANGE])
-def test_rows_are_rounded_to_half_a_step(largest: int) -> None:
-    weight = np.random.default_rng(9).standard_normal((300, 700), dtype=np.float32)
-    weight[7] = 0
-
-    rounded, scales = quantize_rows(weight, largest)
-
-    assert np.abs(rounded).max() == largest
-    assert (np.abs(rounded * scales - weight) <= 0.5001 * scales).all()
-
-
 @pytest.mark.parametrize(
     ("names", "architecture", "largest", "signed"),
     [
@@ -266,14 +256,14 @@ def test_recipes_of_other_machines_agree_with_float32_too(weights: Weights, larg
     ids, mask, types = texts(np.random.default_rng(13), batch=3, length=40)
     recipe = Recipe(weight_range=largest, input_ranges=input_ranges(weights), signed=signed)
 
-    logits = OpenVinoSession(weights, recipe, precision="int8", threads=1).run(ids, mask, types)
+    logits = OpenVinoSession(weights, recipe, floats="fp32", threads=1).run(ids, mask, types)
 
     assert disagreement(logits, reference_logits(weights, ids, mask, types)) <= OpenVinoInt8.bound
 
 
 def test_dynamic_quantization_is_offered_only_where_the_runtime_has_kernels() -> None:
-    assert OpenVinoInt8().variants(machine_with("avx2")) == ({"recipe": "static"},)
-    assert OpenVinoInt8().variants(machine_with("avx_vnni")) == ({"recipe": "static"}, {"recipe": "dynamic"})
+    assert {"recipe": "dynamic"} not in OpenVinoInt8().variants(machine_with("avx2"))
+    assert {"recipe": "dynamic"} in OpenVinoInt8().variants(machine_with("avx_vnni"))
 
 
 def test_bfloat16_is_refused_where_the_cpu_lacks_it_with_the_way_out(weights: Weights) -> None:
@@ -315,7 +305,10 @@ def test_an_old_runtime_is_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
 
     state = OpenVinoFp32().available()
 
-    assert (state.usable, state.reason) == (False, "openvino 2023.1.0 is too old: pip install 'openvino>=2025.2'")
+    assert (state.usable, state.reason) == (
+        False,
+        "openvino 2023.1.0 is too old, 2025.2 is needed: pip install 'bigfast[openvino]'",
+    )
 
 
 @pytest.mark.parametrize("shape", [(4,), (1, 0), (1, POSITIONS + 1)], ids=str)
@@ -345,7 +338,7 @@ def test_what_the_runtime_refuses_is_one_sentence_of_ours(weights: Weights, monk
     monkeypatch.setattr("bigfast_backends.openvino_session.DEVICE", "TOASTER")
 
     with pytest.raises(BackendError, match=r"openvino .* refuses the model: .*TOASTER") as caught:
-        OpenVinoSession(weights, Recipe(), precision="fp32", threads=1)
+        OpenVinoSession(weights, Recipe(), floats="fp32", threads=1)
 
     assert "\n" not in str(caught.value)
 
@@ -356,7 +349,7 @@ def test_weights_that_may_not_be_written_to_serve_too(weights: Weights) -> None:
         array.flags.writeable = False
     ids, mask, types = texts(np.random.default_rng(14), batch=1, length=10)
 
-    logits = OpenVinoSession(Weights(SMALL, frozen), Recipe(), precision="fp32", threads=1).run(ids, mask, types)
+    logits = OpenVinoSession(Weights(SMALL, frozen), Recipe(), floats="fp32", threads=1).run(ids, mask, types)
 
     assert disagreement(logits, reference_logits(weights, ids, mask, types)) < 1e-4
 
@@ -378,3 +371,30 @@ def test_making_a_backend_does_not_import_the_runtime() -> None:
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+FIXED = {"recipe": "static", "shapes": "fixed"}
+
+
+def test_every_size_up_to_four_gets_a_model_of_its_own_and_the_others_share_one(weights: Weights) -> None:
+    fixed = OpenVinoInt8().prepare(weights, machine=MACHINE, threads=1, options=FIXED)
+    free = OpenVinoInt8().prepare(weights, machine=MACHINE, threads=1, options={"recipe": "static"})
+    assert isinstance(fixed, OpenVinoSession)
+    sizes = [(1, 8), (3, 8), (1, 20), (2, 128), (1, 9), (4, 17)]
+
+    for seed, (batch, length) in enumerate(sizes):
+        ids, mask, types = texts(np.random.default_rng(seed), batch=batch, length=length)
+        expected = free.run(ids, mask, types)
+        for _ in range(2):
+            assert np.allclose(fixed.run(ids, mask, types), expected, atol=1e-4)
+
+    assert list(fixed._requests) == [*sizes[:4], (-1, -1)]
+
+
+def test_what_is_not_int8_may_be_bfloat16_where_the_cpu_multiplies_it() -> None:
+    plain = OpenVinoInt8().variants(machine_with("avx2", "avx_vnni"))
+    bfloat16 = OpenVinoInt8().variants(machine_with("avx512_vnni", "avx512_bf16"))
+
+    assert {"recipe": "static", "rest": "bf16", "shapes": "fixed"} not in plain
+    assert {"recipe": "static", "rest": "bf16", "shapes": "fixed"} in bfloat16
+    assert plain[0] == bfloat16[0] == {"recipe": "static"}
