@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -60,6 +60,7 @@ STOCK_SIDES = (
     "torch-int8:engine=x86",
     "torch-int8:engine=onednn",
 )
+NOT_BESIDE = ("onnxruntime-int8", "torch-int8", "torchao-int8")  # their other variants are not faster than these sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +72,7 @@ class Side:
     halves: tuple[float, float]  # the first of them over the even and over the odd rounds
 
 
-Sides = Mapping[tuple[int, str, int], Side]  # (threads, side, place of the architecture)
+Sides = dict[tuple[int, str, int], Side]  # (threads, side, place of the architecture)
 
 
 def architectures(count: int) -> tuple[Arch, ...]:
@@ -256,8 +257,10 @@ def main() -> None:
     defaults = list({parse_backend(name)[0]: name for name in reversed(usable)}.values())[::-1]
     figures: list[Figure] = []
     if "latency" in parts:
-        others = [name for name in defaults if name in int8 and name != OURS and name not in STOCK_SIDES]
-        found = timed(machine, [OURS, *STOCK_SIDES, *others], archs, threads, 3 if options.quick else 10)
+        others = [name for name in int8 if name != OURS and parse_backend(name)[0] not in NOT_BESIDE]
+        found = {}
+        for count in threads:  # one after the other, or the models of both would fill the memory
+            found.update(timed(machine, [OURS, *STOCK_SIDES, *others], archs, (count,), 3 if options.quick else 10))
         figures += latency_figures(found, archs, threads, others)
         figures += peak_figure(machine, found, archs)
     if "first" in parts:

@@ -21,9 +21,17 @@ with_bfloat16 = pytest.mark.skipif(
 class TestTorchFp32(BackendSuite):
     backend = TorchFp32()
 
+    @pytest.mark.slow
+    def test_two_hundred_sessions_leave_no_memory_behind(self) -> None:  # that of int8 loads torch already
+        super().test_two_hundred_sessions_leave_no_memory_behind()
+
 
 class TestTorchBf16(BackendSuite):
     backend = TorchBf16()
+
+    @pytest.mark.slow
+    def test_two_hundred_sessions_leave_no_memory_behind(self) -> None:
+        super().test_two_hundred_sessions_leave_no_memory_behind()
 
 
 class TestTorchInt8(BackendSuite):
