@@ -20,6 +20,27 @@ feed = {{
 }}
 print({labels}[int(session.run(["logits"], feed)[0].argmax())])"""
 
+_OPENVINO_SCRIPT = """import json
+import numpy as np
+import openvino
+from tokenizers import Tokenizer
+
+tokenizer = Tokenizer.from_file("tokenizer.json")
+{padding}
+model = openvino.Core().read_model("{directory}/model.xml")
+{shape}model = openvino.compile_model(model, "CPU", json.load(open("{directory}/settings.json")))
+text = tokenizer.encode("A first sentence.", "A second one.")
+feed = {{
+    "input_ids": np.array([text.ids]),
+    "attention_mask": np.array([text.attention_mask]),
+    "token_type_ids": np.array([text.type_ids]),
+}}
+print({labels}[int(model(feed)["logits"].argmax())])"""
+
+# Compiled for one size: all texts are padded, or cut, to it.
+_FIXED_PADDING = "tokenizer.enable_padding(length={length})\ntokenizer.enable_truncation({length})"
+_FIXED_SHAPE = 'model.reshape({{name: [1, {length}] for name in ("input_ids", "attention_mask", "token_type_ids")}})\n'
+
 _TORCH_SCRIPT = """import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -39,7 +60,9 @@ def model_card(document: Mapping[str, Any], *, labels: Sequence[str]) -> str:
     """Markdown with a model card's header, from what ``bigfast.json`` holds."""
     accuracy, promise = document["accuracy"], document["latency"]
     protocol, machine = document["protocol"], document["machine"]
-    onnx = next((f for files in document["artefacts"].values() for f in files if f.endswith(".onnx")), None)
+    files = [name for names in document["artefacts"].values() for name in names]
+    onnx = next((name for name in files if name.endswith(".onnx")), None)
+    openvino = next((name for name in files if name.endswith(".xml")), None)
     lines = [
         "---",
         "library_name: transformers",
@@ -78,7 +101,32 @@ def model_card(document: Mapping[str, Any], *, labels: Sequence[str]) -> str:
     if onnx is not None:
         script = _ONNX_SCRIPT.format(file=onnx, labels=list(labels))
         lines += ["With onnxruntime and tokenizers alone:", "", "```python", script, "```", ""]
-    lines += ["With transformers and torch:", "", "```python", _TORCH_SCRIPT, "```", ""]
+    if openvino is not None:
+        lines += ["With openvino and tokenizers alone:", "", "```python"]
+        lines += [_openvino_script(openvino, document, labels), "```", ""]
+    lines += ["With transformers and torch:", "", "```python", _torch_script(document["options"]), "```", ""]
     if document["backend"].startswith("torch"):
         lines += ["Its accuracy above is that of the torch recipe; other runtimes round otherwise.", ""]
     return "\n".join(lines)
+
+
+def _openvino_script(file: str, document: Mapping[str, Any], labels: Sequence[str]) -> str:
+    fixed, length = document["options"].get("shapes") == "fixed", document["protocol"]["length"]
+    return _OPENVINO_SCRIPT.format(
+        directory=file.rpartition("/")[0],
+        padding=_FIXED_PADDING.format(length=length) if fixed else "tokenizer.no_padding()",
+        shape=_FIXED_SHAPE.format(length=length) if fixed else "",
+        labels=list(labels),
+    )
+
+
+def _torch_script(options: Mapping[str, str]) -> str:
+    """The stock way to int8, with the engine and the scales of a torch variant if it is one."""
+    script = _TORCH_SCRIPT
+    if options.get("weights") == "channel":
+        per_channel = "{torch.nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}"
+        script = script.replace("{torch.nn.Linear}", per_channel)
+    if "engine" in options:
+        engine = f'torch.backends.quantized.engine = "{options["engine"]}"'
+        script = script.replace("model = torch.ao", f"{engine}\nmodel = torch.ao")
+    return script

@@ -142,6 +142,13 @@ def snippet(model: Model) -> str:
     onnx = next((name for name in document.artefacts.get(document.backend, ()) if name.endswith(".onnx")), None)
     if onnx is not None:
         return f'import onnxruntime\nsession = onnxruntime.InferenceSession("{model.path}/{onnx}")'
+    openvino = next((name for name in document.artefacts.get(document.backend, ()) if name.endswith(".xml")), None)
+    if openvino is not None:
+        place = f"{model.path}/{openvino.rpartition('/')[0]}"
+        return (
+            f'import json, openvino\nmodel = openvino.compile_model("{place}/model.xml", "CPU", '
+            f'json.load(open("{place}/settings.json")))'
+        )
     lines = [
         "import torch, transformers",
         f'model = transformers.AutoModelForSequenceClassification.from_pretrained("{model.path}")',
@@ -149,7 +156,10 @@ def snippet(model: Model) -> str:
     if document.backend == "torch-int8":
         engine = document.options.get("engine")
         lines += [f'torch.backends.quantized.engine = "{engine}"'] if engine else []
-        lines += ["model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)"]
+        linear = "{torch.nn.Linear}"
+        if document.options.get("weights") == "channel":
+            linear = "{torch.nn.Linear: torch.ao.quantization.per_channel_dynamic_qconfig}"
+        lines += [f"model = torch.ao.quantization.quantize_dynamic(model, {linear}, dtype=torch.qint8)"]
     return "\n".join(lines)
 
 
