@@ -157,7 +157,7 @@ class OpenVinoInt8(_OpenVino):
     Where the CPU has no VNNI, weights of the static recipe have 7 bits, for its sums saturate.
 
     With ``shapes=fixed`` each size of inputs gets a model compiled for it, for those who pad all texts to one length:
-    12 to 18 % faster, at the price of a tenth of a second and the memory of another model for each of the first four
+    5 to 30 % faster, at the price of a tenth of a second and the memory of another model for each of the first four
     sizes; those that come later share one of any size. With ``rest=bf16`` what is not int8, attention above all, is
     bfloat16 instead of float32, where the CPU multiplies that.
     """
