@@ -21,6 +21,7 @@ BLOCK_DEADLINE_S = 30.0  # and as many times what the block should take:
 BLOCK_PATIENCE = 20.0
 MEMORY_SHARE = 0.75  # of the machine's, or of our control group's, for one child
 WINDOW_LEAD_S = 0.02  # from the request to several workers until all of them have read it
+CALLS_FOR_A_WARMUP = 8  # one warm-up for so many calls of a block
 WINDOWS = 4  # that are tried, each longer, until every worker has ended a call in one
 
 
@@ -175,8 +176,10 @@ class Crew:
         deployment, protocol = self._subjects[place].deployment, self._protocol
         call_s = max(self._loaded[place], 1e-6)
         calls = min(max(round(protocol.block_s / call_s), protocol.calls_at_least), protocol.calls_at_most)
-        request = {"do": "block", "key": place, "warmup": protocol.warmup_calls, "calls": calls}
-        deadline_s = BLOCK_DEADLINE_S + BLOCK_PATIENCE * (calls + protocol.warmup_calls) * call_s
+        # Before few calls, which are slow ones, more than one warm-up would take a quarter of the time.
+        warmup = min(protocol.warmup_calls, max(1, calls // CALLS_FOR_A_WARMUP))
+        request = {"do": "block", "key": place, "warmup": warmup, "calls": calls}
+        deadline_s = BLOCK_DEADLINE_S + BLOCK_PATIENCE * (calls + warmup) * call_s
         team = self._teams[deployment]
         if deployment.concurrent == 1:
             return self._ask_all(team, request, deadline_s=deadline_s)[0]
@@ -185,7 +188,7 @@ class Crew:
         busy_s = call_s * deployment.concurrent
         window_s = max(protocol.block_s, protocol.calls_at_least * busy_s)
         for _ in range(WINDOWS):
-            start_s = time.monotonic() + WINDOW_LEAD_S + protocol.warmup_calls * busy_s
+            start_s = time.monotonic() + WINDOW_LEAD_S + warmup * busy_s
             request["window"] = [start_s, start_s + window_s]
             answers = self._ask_all(team, request, deadline_s=deadline_s * deployment.concurrent + window_s)
             if all(answer["samples_s"] for answer in answers):

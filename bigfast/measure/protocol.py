@@ -19,7 +19,8 @@ class Protocol:
         block_s: Timed seconds aimed at in one block.
         calls_at_least: Calls of a block, however long they take.
         calls_at_most: Calls of a block, however short they are.
-        warmup_calls: Calls before each block, kept in the raw data and left out of the statistics.
+        warmup_calls: Calls before each block, kept in the raw data and left out of the statistics; one alone where the
+            block has fewer than 16 calls.
         anchor_every: After how many blocks the anchor is measured again.
         steal_at_most: Share of a block's time that the hypervisor may have taken away.
         waited_at_most: Share of a block's time for which our own threads may have waited for a core.
