@@ -53,6 +53,7 @@ from bigfast.space import Arch, linear_operations, paper_space  # noqa: E402
 
 SPACE = paper_space()
 VOCAB, LENGTH = 30522, 128
+ALL = 10**9  # rows
 OURS = "onnxruntime-int8:recipe=linear"
 ONE_STOCK = "stock-onnxruntime-int8:optimizer=no,spin=yes"  # of which first answers are measured
 STOCK_SIDES = (
@@ -244,6 +245,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer architectures and rounds, about four minutes")
     parser.add_argument("--only", choices=("latency", "first", "profiles", "accuracy"), action="append")
+    parser.add_argument("--backend", action="append", help="whose profiles are timed; otherwise all")
     parser.add_argument("--data", help="a directory of real data, for the accuracy")
     parser.add_argument("--teacher", help="a directory with a model that was trained on it")
     parser.add_argument("--json", type=Path)
@@ -267,10 +269,10 @@ def main() -> None:
         figures += first_figures(machine, archs[:2] if options.quick else archs)
     if "profiles" in parts:
         scale = replace(scale_of(quick=options.quick, backend=OURS), profiled=12 if options.quick else 80)
-        figures += profile_figures(machine, scale, [OURS] if options.quick else defaults)
+        figures += profile_figures(machine, scale, options.backend or ([OURS] if options.quick else defaults))
     if "accuracy" in parts:
         if options.data and options.teacher:
-            figures += accuracy_figures(machine, options.data, options.teacher, 200 if options.quick else 2000, int8)
+            figures += accuracy_figures(machine, options.data, options.teacher, 200 if options.quick else ALL, int8)
         else:
             figures.append(unknown("points of accuracy lost", "at most 1", "no --data and --teacher"))
     show(figures, options.json)
