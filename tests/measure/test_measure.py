@@ -113,7 +113,8 @@ def test_each_model_is_loaded_and_found_correct_once_before_it_is_timed(events: 
 def test_a_block_has_the_calls_that_the_protocol_asks_for(events: list[Event]) -> None:
     blocks = [e for e in events if isinstance(e, Block)]
 
-    assert all(len(b.warmup_s) == PROTOCOL.warmup_calls for b in blocks)
+    # Two warm-ups, but one before a block of few calls.
+    assert all(len(b.warmup_s) == (2 if len(b.samples_s) >= 16 else 1) for b in blocks)
     assert all(PROTOCOL.calls_at_least <= len(b.samples_s) <= PROTOCOL.calls_at_most for b in blocks)
     assert all(s > 0 for b in blocks for s in (*b.warmup_s, *b.samples_s))
 
