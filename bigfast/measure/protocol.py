@@ -31,7 +31,7 @@ class Protocol:
     rounds: int = 14
     extra_rounds: int = 3
     block_s: float = 0.08
-    calls_at_least: int = 3
+    calls_at_least: int = 4
     calls_at_most: int = 256
     warmup_calls: int = 2
     anchor_every: int = 10
